@@ -1,0 +1,1 @@
+"""What the three services share; it imports nothing from them."""

@@ -1,0 +1,1 @@
+"""The broker: a port, the topology as data, the one loop that settles messages, and two adapters."""

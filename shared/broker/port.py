@@ -1,0 +1,121 @@
+"""The broker as the product sees it. Two adapters implement it, one contract suite runs on both."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+from shared.model import Message, Send
+
+
+class Received(Protocol):
+    """One body taken from a queue, to be settled exactly once."""
+
+    @property
+    def body(self) -> bytes:
+        """The body as `wire.encode` made it, not yet decoded."""
+        ...
+
+    @property
+    def returns(self) -> int:
+        """How often it came back to the queue without a result, hand-backs included."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """True once the broker has taken it back (connection gone, lease expired): settling it does nothing."""
+        ...
+
+    async def ack(self) -> None:
+        """Forget it. Only after everything that follows from it is durable. Never raises for a lost one."""
+        ...
+
+    async def release(self) -> None:
+        """Hand it back for another worker. Never raises for a lost one."""
+        ...
+
+
+class Subscription(Protocol):
+    """A stream of received bodies from one queue; survives reconnections, ends only by `cancel`."""
+
+    def __aiter__(self) -> AsyncIterator[Received]:
+        """Iterate over what arrives."""
+        ...
+
+    async def cancel(self) -> None:
+        """Take no more: hand back what nobody has begun to handle, and end the iteration."""
+        ...
+
+
+class Publisher(Protocol):
+    """All that ingress needs."""
+
+    async def publish(self, sends: Sequence[Send]) -> None:
+        """Return when every send is durable (confirmed by a quorum, or fsynced).
+
+        Raise BrokerUnavailable, BrokerFull or MessageTooLarge otherwise: then some sends may be durable, none is
+        lost that was before, and the same call may be made again.
+        """
+        ...
+
+    async def park(self, body: bytes, reason: str) -> None:
+        """Make a body that does not decode durable in `mail.dead` as it is, with the reason beside it."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Return why new mail should be refused now, in one line, or None: not connected, blocked, confirms late."""
+        ...
+
+
+class Broker(Publisher, Protocol):
+    """What a stage needs."""
+
+    async def subscribe(self, queue: str, prefetch: int) -> Subscription:
+        """Consume `queue` with at most `prefetch` bodies unsettled at a time."""
+        ...
+
+    async def close(self) -> None:
+        """Close everything; what is unsettled goes back to its queue."""
+        ...
+
+
+class Depth(NamedTuple):
+    """What `sluice queue status` shows of one queue."""
+
+    queue: str
+    ready: int
+    unsettled: int | None
+    """None where the broker does not tell."""
+    consumers: int
+
+
+class Kept(NamedTuple):
+    """One kept message: in quarantine, or parked."""
+
+    queue: str
+    message: Message | None
+    """None if the body does not decode."""
+    body: bytes
+    reason: str | None
+
+
+class Operator(Protocol):
+    """What an administrator does with what is kept; slower than the rest and never on the path of mail."""
+
+    async def depths(self) -> list[Depth]:
+        """Return the depth of every queue of the topology."""
+        ...
+
+    def kept(self, queues: Sequence[str]) -> AsyncIterator[Kept]:
+        """Iterate over everything in the given queues, leaving it there."""
+        ...
+
+    async def remove(self, queue: str, message_id: str) -> bool:
+        """Delete every copy of one kept message (by item id) from one queue; False if there was none."""
+        ...
+
+    async def publish(self, sends: Sequence[Send]) -> None:
+        """As Publisher.publish."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection."""
+        ...

@@ -1,0 +1,1 @@
+"""Configuration: the keys as types (model), how they are read (load), and units (units)."""

@@ -1,0 +1,1 @@
+"""DNS: a port of plain values, and dnspython behind it."""

@@ -1,0 +1,28 @@
+"""Every metric of the product, in Prometheus' naming; the one home of prometheus-client."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+settled = Counter("sluice_items_settled_total", "Items a stage has finished with.", ["stage", "result"])
+"""result: done (nothing follows), passed on, deferred, failed, parked, released."""
+
+in_hand = Gauge("sluice_items_in_hand", "Items a stage is handling now.", ["stage"])
+
+handling_seconds = Histogram(
+    "sluice_handling_seconds",
+    "Time a stage's handler took for one item.",
+    ["stage"],
+    buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 900),
+)
+
+accepted = Counter("sluice_messages_accepted_total", "Messages answered 250.", ["origin"])
+refused = Counter("sluice_commands_refused_total", "Commands answered 4xx or 5xx at ingress.", ["rule"])
+sessions = Gauge("sluice_ingress_sessions", "SMTP sessions open at ingress.")
+verdicts = Counter("sluice_verdicts_total", "Messages screened.", ["direction", "action"])
+outcomes = Counter("sluice_recipients_total", "Recipients finished by delivery.", ["outcome"])
+"""outcome: delivered, deferred, bounced, quarantined."""
+reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])
+confirm_seconds = Histogram(
+    "sluice_confirm_seconds",
+    "Time from a publish to its confirm.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10, 60),
+)

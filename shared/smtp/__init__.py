@@ -1,0 +1,1 @@
+"""SMTP's own words as values: replies, addresses, header fields."""
