@@ -105,7 +105,7 @@ def queue_for(place: Place, size: int, not_before: float | None, now: float) -> 
         return bucket_queue(int(now // DAY))
     else:
         queue = place.value
-    return twin(queue) if size > LARGE and place is not Place.DEAD else queue
+    return twin(queue) if size > LARGE and place in STAGE_OF else queue
 
 
 class Permission(NamedTuple):
