@@ -1,0 +1,50 @@
+# Everything a developer runs. `make demo` and `make test` are enough on a bare Debian or Ubuntu machine
+# with Python 3.11 or newer; they install what they need into .venv (and, where they may, by apt-get).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo run test compose-test check format bench lock clean
+
+CONFIG ?= sluice.toml
+ARGS ?=
+READY := .venv/.ready
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.lock pyproject.toml scripts/venv
+	@scripts/venv
+
+demo: $(READY) ## a self-contained demonstration: one row per case, expected beside actual
+	@.venv/bin/sluice demo $(ARGS)
+
+run: $(READY) ## all three stages in one process on the embedded broker, configured by CONFIG=sluice.toml
+	@.venv/bin/sluice up --config $(CONFIG) $(ARGS)
+
+test: $(READY) ## every test but the compose ones; ARGS are pytest's
+	@scripts/tests $(ARGS)
+
+compose-test: $(READY) ## the containers, for real: needs Docker with the compose plugin
+	@scripts/compose-tests $(ARGS)
+
+check: $(READY) ## lint, format and types, tests included
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy --no-error-summary services shared tests
+	@echo "lint, format and types: ok"
+
+format: $(READY) ## what the formatter and the linter can mend by themselves
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format .
+
+bench: $(READY) ## throughput beside Postfix as the same relay; installs Postfix's smtp-source and smtp-sink
+	@scripts/debian-packages postfix rabbitmq-server || true
+	@.venv/bin/python bench/relay $(ARGS)
+
+lock: ## pin the dependencies again; UPGRADE=1 takes the newest that fit
+	@scripts/lock
+
+clean: ## remove what was built or installed here
+	@rm -rf .venv .state dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
