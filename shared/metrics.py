@@ -1,6 +1,6 @@
 """Every metric of the product, in Prometheus' naming; the one home of prometheus-client."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 settled = Counter("sluice_items_settled_total", "Items a stage has finished with.", ["stage", "result"])
 """result: done (nothing follows), passed on, deferred, failed, parked, released."""
@@ -26,3 +26,8 @@ confirm_seconds = Histogram(
     "Time from a publish to its confirm.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10, 60),
 )
+
+
+def exposition() -> tuple[bytes, str]:
+    """Return every metric in Prometheus' text format, and its content type."""
+    return generate_latest(), CONTENT_TYPE_LATEST
