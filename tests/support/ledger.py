@@ -80,11 +80,3 @@ async def until(condition: Callable[[], bool], timeout: float, what: str) -> Non
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
         await asyncio.sleep(0.02)
-
-
-def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
-    """As `until`, for tests without an event loop."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
-        time.sleep(0.02)
