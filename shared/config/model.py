@@ -4,6 +4,29 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.config.kinds import (
+    AmbiguousAction,
+    BrokerUrl,
+    Count,
+    Domain,
+    FilePath,
+    HostedDomain,
+    HttpUrl,
+    IpAddress,
+    Level,
+    ListenAddress,
+    Mailbox,
+    NameServer,
+    Network,
+    NextHop,
+    OpsAddress,
+    Pattern,
+    Port,
+    RouteDomain,
+    RouteUrl,
+    RuleAction,
+    Secret,
+)
 from shared.config.units import Duration, Size
 
 
@@ -29,26 +52,26 @@ class LogFormat(StrEnum):
 class Hosted(Section, frozen=True):
     """A domain we host: its next hops in order ("host:port", "[address]:port", or "mx"), and who exists there."""
 
-    next_hop: tuple[str, ...]
-    recipients: str | None = None
+    next_hop: tuple[NextHop, ...]
+    recipients: FilePath | None = None
 
 
 class Relay(Section, frozen=True):
     """Who may send where."""
 
-    postmaster: str = "postmaster@localhost"
-    trusted_networks: tuple[str, ...] = ()
-    denied_destinations: tuple[str, ...] = ()
-    denied_senders: tuple[str, ...] = ()
-    hosted: dict[str, str | tuple[str, ...] | Hosted] = {}
-    own_addresses: tuple[str, ...] = ()
+    postmaster: Mailbox = "postmaster@localhost"
+    trusted_networks: tuple[Network, ...] = ()
+    denied_destinations: tuple[Pattern, ...] = ()
+    denied_senders: tuple[Pattern, ...] = ()
+    hosted: dict[HostedDomain, NextHop | tuple[NextHop, ...] | Hosted] = {}
+    own_addresses: tuple[IpAddress, ...] = ()
     allow_hosted_senders_from_outside: bool = False
 
 
 class Listener(Section, frozen=True):
     """One address that takes SMTP."""
 
-    address: str
+    address: ListenAddress
     mode: Mode = Mode.RELAY
     trusted_without_auth: bool = False
     """Submission only: clients in trusted networks need no AUTH."""
@@ -59,10 +82,10 @@ class Ingress(Section, frozen=True):
 
     listener: tuple[Listener, ...] = (Listener(address="127.0.0.1:2525"),)
     max_message_size: Size = Size(35 * 1024**2)
-    max_recipients: int = 1000
-    max_connections: int = 1000
-    max_connections_per_client: int = 100
-    max_hops: int = 50
+    max_recipients: Count = 1000
+    max_connections: Count = 1000
+    max_connections_per_client: Count = 100
+    max_hops: Count = 50
     command_timeout: Duration = Duration(300)
     confirm_timeout: Duration = Duration(60)
     """How long a transaction past the final dot waits for its confirm."""
@@ -73,29 +96,29 @@ class Ingress(Section, frozen=True):
 class Auth(Section, frozen=True):
     """Who may authenticate."""
 
-    users_file: str | None = None
-    max_concurrent_hashes: int = 4
+    users_file: FilePath | None = None
+    max_concurrent_hashes: Count = 4
 
 
 class Tls(Section, frozen=True):
     """Our certificate, for ingress."""
 
-    certificate: str | None = None
-    key: str | None = None
-    client_ca: str | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    client_ca: FilePath | None = None
 
 
 class Rules(Section, frozen=True):
     """What one direction does with attachments; extensions without the dot, in lower case."""
 
-    action: str = "strip"
+    action: RuleAction = "strip"
     """strip, block or quarantine: for a part that is banned by its name, declared type or detected type."""
     banned_extensions: tuple[str, ...] | None = None
     """None means the built-in tier 1 list; see `extra_extensions` to add to it."""
     extra_extensions: tuple[str, ...] = ()
     allowed_extensions: tuple[str, ...] = ()
     banned_types: tuple[str, ...] | None = None
-    ambiguous: str = "quarantine"
+    ambiguous: AmbiguousAction = "quarantine"
     """pass, block or quarantine: for MIME that programs read in different ways."""
 
 
@@ -108,16 +131,16 @@ class Screener(Section, frozen=True):
     """Named in notices; default: the host name."""
     helpdesk: str | None = None
     """Whom a recipient may ask; default: the postmaster."""
-    concurrency: int = 16
+    concurrency: Count = 16
     timeout: Duration = Duration(60)
 
 
 class Delivery(Section, frozen=True):
     """The way out."""
 
-    nameservers: tuple[str, ...] = ()
+    nameservers: tuple[NameServer, ...] = ()
     """"address:port"; empty means the system's."""
-    port: int = 25
+    port: Port = 25
     lifetime: Duration = Duration(5 * 86400)
     delay_warning: Duration = Duration(4 * 3600)
     retry: tuple[Duration, ...] = (
@@ -130,20 +153,20 @@ class Delivery(Section, frozen=True):
         Duration(14400),
     )
     allow_private_destinations: bool = False
-    route: dict[str, str] = {}
+    route: dict[RouteDomain, RouteUrl] = {}
     """Domain (or ".example.org", or "*") = "smtp://user@host:port", "smtps://..." """
-    route_passwords: dict[str, str] = {}
-    """Password of a route's user, by the route's domain; also `route_passwords_file`s."""
-    concurrency: int = 100
+    route_passwords: dict[RouteDomain, Secret] = {}
+    """Password of a route's user, by the route's domain; also a table of files, `route_passwords_file`."""
+    concurrency: Count = 100
     """Items in hand at a time."""
-    per_destination: int = 10
+    per_destination: Count = 10
     """SMTP sessions at a time to one destination domain."""
     connect_timeout: Duration = Duration(30)
     attempt_timeout: Duration = Duration(900)
     """Cap on one attempt of one item, below the broker's consumer timeout."""
     idle_connection: Duration = Duration(5)
     """How long a session is kept for the next message."""
-    messages_per_connection: int = 100
+    messages_per_connection: Count = 100
 
 
 class Quarantine(Section, frozen=True):
@@ -155,10 +178,10 @@ class Quarantine(Section, frozen=True):
 class BrokerAdmin(Section, frozen=True):
     """The administrator's access to RabbitMQ, for `sluice broker apply|check` only."""
 
-    url: str = "http://127.0.0.1:15672"
+    url: HttpUrl = "http://127.0.0.1:15672"
     user: str = "admin"
-    password: str | None = None
-    service_passwords: str | None = None
+    password: Secret | None = None
+    service_passwords: FilePath | None = None
     """A directory with one file per broker user: ingress, screener, delivery, operator."""
     work_bytes: Size = Size(4 * 1024**3)
 
@@ -166,23 +189,23 @@ class BrokerAdmin(Section, frozen=True):
 class Ops(Section, frozen=True):
     """/livez, /readyz and /metrics; an empty address switches them off."""
 
-    address: str = ""
+    address: OpsAddress = ""
     drain_timeout: Duration = Duration(50)
 
 
 class Log(Section, frozen=True):
     """Logging."""
 
-    level: str = "info"
+    level: Level = "info"
     format: LogFormat = LogFormat.JSON
 
 
 class Config(Section, frozen=True):
     """sluice.toml as a whole."""
 
-    hostname: str = "localhost"
-    broker: str = "sqlite:///sluice.db"
-    broker_password: str | None = None
+    hostname: Domain = "localhost"
+    broker: BrokerUrl = "sqlite:///sluice.db"
+    broker_password: Secret | None = None
     """Replaces the password in `broker`; from `broker_password_file` in containers."""
     relay: Relay = Relay()
     ingress: Ingress = Ingress()

@@ -1,5 +1,6 @@
 """Sizes and durations as people write them: "35MiB", "5d"."""
 
+import math
 import re
 from typing import Self
 
@@ -13,7 +14,7 @@ class Size(int):
     @classmethod
     def parse(cls, text: str | int) -> Self:
         """Accept an integer or such as "35MiB". Raise ValueError otherwise."""
-        match = re.fullmatch(r"(\d+)\s*([A-Za-z]*)", str(text).strip())
+        match = re.fullmatch(r"(\d+)\s*([A-Za-z]*)", str(text).strip(), re.ASCII)
         if match is None or match[2] not in _SIZES:
             raise ValueError(f'"{text}" is not a size: write octets, or a number with KiB, MiB or GiB, such as "35MiB"')
         return cls(int(match[1]) * _SIZES[match[2]])
@@ -25,10 +26,10 @@ class Duration(float):
     @classmethod
     def parse(cls, text: str | float) -> Self:
         """Accept a number of seconds or such as "5d", "1h30m", "500ms". Raise ValueError otherwise."""
-        if isinstance(text, (int, float)):
+        if isinstance(text, (int, float)) and not isinstance(text, bool) and 0 <= text < math.inf:
             return cls(text)
-        compact = text.replace(" ", "")
-        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", compact)
+        compact = str(text).replace(" ", "")
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", compact, re.ASCII)
         if not parts or "".join(number + unit for number, unit in parts) != compact:
             raise ValueError(f'"{text}" is not a duration: write such as "30s", "5m", "4h" or "5d"')
         return cls(sum(float(number) * _SECONDS[unit] for number, unit in parts))

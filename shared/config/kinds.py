@@ -1,0 +1,211 @@
+"""Kinds of text in sluice.toml: each is a `str` to the code that uses it, with what makes it valid beside it.
+
+A check returns the canonical form, or raises ValueError with the reason; none of them does I/O.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Meta
+
+from shared.config.address import parse_address
+
+Check = Callable[[str], str]
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+
+
+def domain(text: str) -> str:
+    """Return a domain in lower case and A-labels, without the trailing dot."""
+    name = text.strip().rstrip(".").lower()
+    if not name.isascii():
+        raise ValueError(f'"{text}": write the domain in A-labels{_a_labels(name)}')
+    if "@" in name:
+        raise ValueError(f'"{text}" is an address: write the domain alone, "{name.rpartition("@")[2]}"')
+    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(f'"{text}" is not a domain: write such as "example.org"')
+    return name
+
+
+def _a_labels(name: str) -> str:
+    try:
+        return f', "{name.encode("idna").decode()}"'
+    except UnicodeError:
+        return ""
+
+
+def hosted_domain(text: str) -> str:
+    """Return a domain, or ".domain" for all its subdomains."""
+    if text.strip() in {"*", ".", "*."}:
+        raise ValueError(f'"{text}" would host every domain and make an open relay: name the domains you host')
+    if text.startswith("*."):
+        raise ValueError(f'"{text}": write subdomains with a leading dot, "{text[1:]}"')
+    return f".{domain(text[1:])}" if text.startswith(".") else domain(text)
+
+
+def route_domain(text: str) -> str:
+    """Return a domain, ".domain" for all its subdomains, or "*" for all the rest."""
+    return "*" if text == "*" else hosted_domain(text)
+
+
+def pattern(text: str) -> str:
+    """Return a deny pattern: "example.org", ".example.org", "*.example.org", "*" or "user@example.org"."""
+    if text == "*":
+        return text
+    local, at, name = text.rpartition("@")
+    if at and local:
+        return f"{local}@{domain(name)}"
+    for prefix in ("*.", ".", ""):
+        if name.startswith(prefix):
+            return prefix + domain(name.removeprefix(prefix))
+    raise AssertionError("the empty prefix fits every text")
+
+
+def mailbox(text: str) -> str:
+    """Return local@domain with the domain in its canonical form."""
+    local, at, name = text.rpartition("@")
+    if not at or not _LOCAL.fullmatch(local):
+        raise ValueError(f'"{text}" is not a mailbox: write such as "postmaster@example.org"')
+    return f"{local}@{domain(name)}"
+
+
+def network(text: str) -> str:
+    """Return a network in CIDR form; one address is a network of its own."""
+    try:
+        return str(ipaddress.ip_network(text.strip()))
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError(f'"{text}" is not a network: write such as "10.0.0.0/8" or "2001:db8::/32"') from None
+    raise ValueError(f'"{text}" has bits set beyond its prefix: write "{meant}" or "{text.partition("/")[0]}"')
+
+
+def ip_address(text: str) -> str:
+    """Return one IP address."""
+    try:
+        return str(ipaddress.ip_address(text.strip().strip("[]")))
+    except ValueError:
+        raise ValueError(f'"{text}" is not an IP address: write such as "192.0.2.1" or "2001:db8::1"') from None
+
+
+def listen_address(text: str) -> str:
+    """Return "address:port" to listen on: an IP address, or localhost."""
+    address = parse_address(text)
+    if address.host != "localhost":
+        ip_address(address.host)
+    return text
+
+
+def name_server(text: str) -> str:
+    """Return "address:port"; the port is 53 unless given."""
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"
+    address = parse_address(text, 53)
+    ip_address(address.host)
+    return str(address)
+
+
+def next_hop(text: str) -> str:
+    """Return "host", "host:port", "[address]:port" or "mx"; the port is 25 unless given."""
+    if text.lower() == "mx":
+        return "mx"
+    if "://" in text:
+        raise ValueError(f'"{text}": a next hop is "host:port", "[address]:port" or "mx"')
+    address = parse_address(text, 25)
+    if ":" not in address.host:
+        domain(address.host)
+    return text
+
+
+def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    url = urlsplit(text)
+    try:
+        port_is_good = url.port is None or url.port > 0
+    except ValueError:
+        port_is_good = False
+    if url.scheme not in schemes:
+        scheme = f'"{url.scheme}"' if url.scheme else "no scheme"
+        raise ValueError(f"{scheme} in the URL: valid are {', '.join(schemes)}; write such as {example}")
+    if not port_is_good:
+        raise ValueError(f"the URL's port is not a number from 1 to 65535: write such as {example}")
+    return url
+
+
+def broker_url(text: str) -> str:
+    """Return the broker's URL; an error never shows it, for it may hold a password."""
+    url = _split(
+        text, ("sqlite", "amqp", "amqps"), '"sqlite:///var/lib/sluice/queue.db" or "amqp://user@rabbitmq:5672/"'
+    )
+    if url.scheme == "sqlite":
+        if url.netloc or not url.path.strip("/"):
+            raise ValueError('an SQLite URL has three slashes and a path: write such as "sqlite:///var/lib/queue.db"')
+    elif not url.hostname:
+        raise ValueError('the URL names no host: write such as "amqp://user@rabbitmq:5672/"')
+    return text
+
+
+def route_url(text: str) -> str:
+    """Return the URL of a static route; its password stands in route_passwords."""
+    url = _split(text, ("smtp", "smtps"), '"smtp://user@smarthost.example.net:587"')
+    if url.password is not None:
+        raise ValueError(
+            "the URL holds a password: put it into delivery.route_passwords or a file (route_passwords_file)"
+        )
+    if not url.hostname:
+        raise ValueError('the URL names no host: write such as "smtp://smarthost.example.net:587"')
+    return text
+
+
+def http_url(text: str) -> str:
+    """Return an http or https URL."""
+    url = _split(text, ("http", "https"), '"http://rabbitmq:15672"')
+    if not url.hostname:
+        raise ValueError('the URL names no host: write such as "http://rabbitmq:15672"')
+    return text
+
+
+def ops_address(text: str) -> str:
+    """Return "address:port", or "" for off."""
+    return listen_address(text) if text else text
+
+
+def one_of(*choices: str) -> Check:
+    """Return a check that accepts `choices` only."""
+
+    def check(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f'"{text}" is not known: valid are {", ".join(choices)}')
+        return text
+
+    return check
+
+
+FilePath = Annotated[str, Meta(extra={"path": True})]
+"""A path: relative ones start at the configuration file's folder."""
+Secret = Annotated[str, Meta(extra={"secret": True})]
+"""A text that no log shows; also read from the file that `<key>_file` names."""
+Domain = Annotated[str, Meta(extra={"check": domain})]
+HostedDomain = Annotated[str, Meta(extra={"check": hosted_domain})]
+RouteDomain = Annotated[str, Meta(extra={"check": route_domain})]
+Pattern = Annotated[str, Meta(extra={"check": pattern})]
+Mailbox = Annotated[str, Meta(extra={"check": mailbox})]
+Network = Annotated[str, Meta(extra={"check": network})]
+IpAddress = Annotated[str, Meta(extra={"check": ip_address})]
+ListenAddress = Annotated[str, Meta(extra={"check": listen_address})]
+NameServer = Annotated[str, Meta(extra={"check": name_server})]
+NextHop = Annotated[str, Meta(extra={"check": next_hop})]
+BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
+RouteUrl = Annotated[str, Meta(extra={"check": route_url})]
+HttpUrl = Annotated[str, Meta(extra={"check": http_url})]
+OpsAddress = Annotated[str, Meta(extra={"check": ops_address})]
+RuleAction = Annotated[str, Meta(extra={"check": one_of("strip", "block", "quarantine")})]
+AmbiguousAction = Annotated[str, Meta(extra={"check": one_of("pass", "block", "quarantine")})]
+Level = Annotated[str, Meta(extra={"check": one_of("debug", "info", "warning", "error")})]
+Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
