@@ -20,7 +20,7 @@ class Harness(Protocol):
 
     @property
     def survives_restart(self) -> bool:
-        """True if brokers opened before `restart` go on by themselves after it; else they are dead, as a killed process."""
+        """True if brokers opened before `restart` go on by themselves; else they are dead, as a killed process."""
         ...
 
     async def open(self, user: User) -> Broker:

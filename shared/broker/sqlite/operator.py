@@ -1,0 +1,103 @@
+"""The operator's view of a queue file, also from another process than the one that relays."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from shared import wire
+from shared.broker.port import Depth, Kept
+from shared.broker.sqlite import schema, store
+from shared.broker.sqlite.broker import Options, SqliteBroker
+from shared.broker.sqlite.lock import holder
+from shared.broker.topology import STEPS, WORK, Stage, quorum_queues, twin, wait_queue
+from shared.errors import BrokerUnavailable, WireError
+from shared.model import Send
+
+T = TypeVar("T")
+
+
+class SqliteOperator:
+    """Implements `port.Operator`; made by `open_operator`. Reads never hold a writer up."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self._path = path
+        self._options = options
+        self._broker = SqliteBroker(path, options)
+        self._connection: sqlite3.Connection | None = None
+        self._reading = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Open the file. Raise ConfigError or BrokerUnavailable."""
+        await self._broker.open()
+
+    async def depths(self) -> list[Depth]:
+        """Return the depth of every queue of the topology; what waits is counted where the ladder would hold it."""
+        now = self._options.clock()
+        steps = [seconds for _, seconds in STEPS]
+        found = await self._read(lambda connection: store.counts(connection, now, steps))
+        ready: Counter[str] = Counter()
+        leased: Counter[str] = Counter()
+        for queue, step, ready_here, leased_here in found:
+            ready[_shown_as(queue, step)] += ready_here
+            leased[queue] += leased_here
+        consumers = int(await asyncio.to_thread(holder, self._path) is not None)
+        consumed = {name for queues in WORK.values() for queue in queues for name in (queue, twin(queue))}
+        names = list(dict.fromkeys([*quorum_queues(), *ready]))
+        return [Depth(name, ready[name], leased[name], consumers if name in consumed else 0) for name in names]
+
+    async def kept(self, queues: Sequence[str]) -> AsyncIterator[Kept]:
+        """Iterate over everything in the given queues, oldest first, one body in memory at a time."""
+        for queue in queues:
+            place = (0.0, 0)
+            while (found := await self._after(queue, *place)) is not None:
+                place = (found.due_at, found.seq)
+                try:
+                    message = wire.decode(found.body)
+                except WireError:
+                    message = None
+                yield Kept(queue, message, found.body, found.reason)
+
+    async def remove(self, queue: str, message_id: str) -> bool:
+        """Delete every copy of one kept message; False if there was none."""
+        return await self._broker.run(lambda connection: store.remove(connection, queue, message_id))
+
+    async def publish(self, sends: Sequence[Send]) -> None:
+        """As Publisher.publish."""
+        await self._broker.publish(sends)
+
+    async def close(self) -> None:
+        """Close the file."""
+        async with self._reading:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+        await self._broker.close()
+
+    async def _after(self, queue: str, due_at: float, seq: int) -> store.Stored | None:
+        return await self._read(lambda connection: store.after(connection, queue, due_at, seq))
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        def run() -> T:
+            if self._connection is None:
+                self._connection = schema.connect(self._path, self._options.busy_timeout, create=False, threads=True)
+            return query(self._connection)
+
+        async with self._reading:
+            try:
+                return await asyncio.to_thread(run)
+            except sqlite3.Error as error:
+                raise BrokerUnavailable(f"{self._path}: {error}") from error
+
+
+def _shown_as(queue: str, step: int) -> str:
+    """Return the queue that RabbitMQ would hold a body of `queue` in that has at least `step` seconds to wait."""
+    if step == 0:
+        return queue
+    plain = queue.removesuffix(twin(""))
+    name = next(name for name, seconds in STEPS if seconds == step)
+    stage = next(stage for stage in Stage if plain in WORK[stage])
+    waits_in = wait_queue(stage, name)
+    return waits_in if plain == queue else twin(waits_in)
