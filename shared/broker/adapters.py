@@ -1,0 +1,73 @@
+"""Which broker a configuration means: the one place that knows both adapters, each imported only when used."""
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from shared.broker.port import Broker, Operator
+from shared.broker.topology import User
+from shared.config.model import Config
+from shared.errors import ConfigError
+
+
+def is_embedded(config: Config) -> bool:
+    """Return whether the broker is the embedded one."""
+    return config.broker.startswith("sqlite:")
+
+
+def amqp_url(config: Config, user: User) -> str:
+    """Return the URL to connect with: the configured one, with the password that applies to `user`.
+
+    `broker_password` replaces a password in the URL. A URL without a user name means a user of its own for each
+    service, with the passwords in the folder `broker_admin.service_passwords` unless `broker_password` is given.
+    Raise ConfigError if a password cannot be read.
+    """
+    url = urlsplit(config.broker)
+    password = config.broker_password
+    folder = config.broker_admin.service_passwords
+    if url.username is None and password is None and folder is not None:
+        password = _read(Path(folder) / user.value)
+    name = url.username or user.value
+    if password is not None:
+        name = f"{name}:{quote(password, safe='')}"
+    elif url.password is not None:
+        name = f"{name}:{url.password}"
+    return urlunsplit(url._replace(netloc=f"{name}@{url.netloc.rpartition('@')[2]}"))
+
+
+def shown_url(config: Config) -> str:
+    """Return the broker's URL without user and password, for logs."""
+    url = urlsplit(config.broker)
+    return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'broker_admin.service_passwords: cannot read "{path}": {error}') from None
+
+
+async def open_broker(config: Config, user: User) -> Broker:
+    """Return a broker for one service.
+
+    RabbitMQ may be away: then the broker says so in `trouble()` and connects when it comes. Raise ConfigError for a
+    URL that cannot be used, BrokerError for an embedded broker that cannot be opened.
+    """
+    if is_embedded(config):
+        from shared.broker import sqlite  # noqa: PLC0415  (an image holds one adapter's libraries only)
+
+        return await sqlite.open_broker(sqlite.path_of(config.broker))
+    from shared.broker import rabbitmq  # noqa: PLC0415  (the same)
+
+    return await rabbitmq.connect(amqp_url(config, user), user)
+
+
+async def open_operator(config: Config) -> Operator:
+    """Return an operator's access to what the broker keeps. Raise BrokerError if it cannot be reached."""
+    if is_embedded(config):
+        from shared.broker import sqlite  # noqa: PLC0415  (as in open_broker)
+
+        return await sqlite.open_operator(sqlite.path_of(config.broker))
+    from shared.broker import rabbitmq  # noqa: PLC0415  (the same)
+
+    return await rabbitmq.connect_operator(amqp_url(config, User.OPERATOR))
