@@ -38,7 +38,7 @@ def decode_item(body: bytes) -> Item:
         if outer.v != VERSION:
             raise WireError(f"item version {outer.v}, this release knows {VERSION}")
         return _decode_item(outer.item)
-    except (msgspec.MsgspecError, ValueError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise WireError(f"item does not decode: {error}") from error
 
 

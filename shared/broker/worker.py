@@ -16,13 +16,17 @@ from shared import log, metrics, wire
 from shared.broker.port import Broker, Received, Subscription
 from shared.broker.topology import COMES_BACK_TO, LARGE_PREFETCH, STEPS, WORK, Stage, twin
 from shared.clock import Clock, wall_clock
-from shared.errors import BrokerError, WireError
+from shared.errors import BrokerError, MessageTooLarge, WireError
 from shared.model import Attempt, Handler, Message, Place, Send
 
 ISOLATE_AFTER = 3
 """Returns without a result after which an item is handled alone in a child process: it may be killing workers."""
 PARK_AFTER = 10
 """Returns, or exceptions of the handler, after which an item is parked in mail.dead."""
+HAND_BACK_TIMEOUT = 5.0
+"""Seconds that drain waits for late items to be handed back, should the broker not answer."""
+_RETRY = (0.05, 5.0)
+"""Seconds between tries to make something durable: at first, doubled up to the last."""
 
 
 class Settings(NamedTuple):
@@ -34,18 +38,21 @@ class Settings(NamedTuple):
     """Seconds that one item may take, below the broker's consumer timeout (BROKER.md 4)."""
 
 
-class _Undecodable(NamedTuple):
-    reason: str
+class _Outcome(NamedTuple):
+    """What follows from one body, to be made durable before it is acknowledged."""
 
-
-_Result = Sequence[Send] | _Undecodable
+    name: str
+    """The `result` of `metrics.settled`."""
+    sends: Sequence[Send] = ()
+    undecodable: str | None = None
+    """Why the body is no message, if it is none: it is parked as it is."""
 
 
 def failed(stage: Stage, message: Message, error: BaseException, now: float) -> Send:
     """Return what follows from a handler's exception: the stage's ladder, step by step, then mail.dead."""
     item = message.item
     failures = item.failures + 1
-    text = f"{type(error).__name__}: {error}"[:500]
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")[:500]
     tried = msgspec.structs.replace(item.tried(Attempt(at=now, stage=stage, text=text)), failures=failures)
     if failures >= PARK_AFTER:
         return parked(Message(tried, message.content), f"failed {failures} times in {stage}, last: {text}")
@@ -58,6 +65,17 @@ def parked(message: Message, reason: str) -> Send:
     """Return the send that parks a message in mail.dead with its reason."""
     item = msgspec.structs.replace(message.item, reason=reason, not_before=None)
     return Send(Place.DEAD, Message(item, message.content))
+
+
+def name_of(stage: Stage, sends: Sequence[Send]) -> str:
+    """Return the `result` of `metrics.settled` that a handler's sends are."""
+    if not sends:
+        return "done"
+    places = {send.place for send in sends}
+    if Place.DEAD in places:
+        return "parked"
+    waits = all(send.message.item.not_before is not None for send in sends)
+    return "deferred" if waits and places == {Place(COMES_BACK_TO[stage])} else "passed on"
 
 
 class Worker:
@@ -82,25 +100,36 @@ class Worker:
         self._log = log.get(stage=str(stage))
         self._subscriptions: list[Subscription] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._consumers: set[asyncio.Task[None]] = set()
         self._alone = asyncio.Lock()
+        self._draining = False
 
     async def run(self) -> None:
         """Consume until `drain` is called."""
         for queue in WORK[self._stage]:
-            self._subscriptions.append(await self._broker.subscribe(queue, self._settings.concurrency))
-            self._subscriptions.append(await self._broker.subscribe(twin(queue), LARGE_PREFETCH))
+            for name, prefetch in ((queue, self._settings.concurrency), (twin(queue), LARGE_PREFETCH)):
+                subscription = await self._broker.subscribe(name, prefetch)
+                self._subscriptions.append(subscription)
+                if self._draining:
+                    await subscription.cancel()
+                    return
         async with asyncio.TaskGroup() as group:
-            for subscription in self._subscriptions:
-                group.create_task(self._consume(subscription))
+            self._consumers = {group.create_task(self._consume(each)) for each in self._subscriptions}
 
     async def drain(self, grace: float) -> None:
         """Take no more, let what is in hand finish for `grace` seconds, hand the rest back."""
+        self._draining = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
         await asyncio.gather(*(subscription.cancel() for subscription in self._subscriptions))
+        if self._consumers:  # one of them may hold a body that it has not begun yet
+            await asyncio.wait(self._consumers, timeout=grace)
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            _, late = await asyncio.wait(self._tasks, timeout=max(0.0, deadline - loop.time()))
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                await asyncio.wait(late, timeout=HAND_BACK_TIMEOUT)
 
     async def _consume(self, subscription: Subscription) -> None:
         async for received in subscription:
@@ -110,42 +139,53 @@ class Worker:
 
     async def _work(self, received: Received) -> None:
         with metrics.in_hand.labels(self._stage).track_inprogress():
+            durable = False
             try:
-                await self._settle(received)
-            except asyncio.CancelledError:
-                metrics.settled.labels(self._stage, "released").inc()
-                await received.release()
-                raise
-            except Exception:  # noqa: BLE001  (the loop's last line of defence: the item goes back, the stage lives on)
-                self._log.error("settling failed, item handed back", exc_info=True)
-                await received.release()
+                outcome = await self._handle(received)
+                durable = await self._make_durable(received, outcome)
+            except Exception as error:  # noqa: BLE001  (whatever it is, the item goes back and the stage lives on)
+                durable = await self._cannot_pass_on(received, error)
+            finally:  # cancelled too: once all is durable only an ack may follow, else only a release
+                await (received.ack() if durable else self._hand_back(received))
 
-    async def _settle(self, received: Received) -> None:
-        result = await self._handle(received)
-        if await self._make_durable(received, result):
-            await received.ack()
+    async def _hand_back(self, received: Received) -> None:
+        metrics.settled.labels(self._stage, "released").inc()
+        await received.release()
 
-    async def _handle(self, received: Received) -> _Result:
+    async def _cannot_pass_on(self, received: Received, error: Exception) -> bool:
+        """Count it as a failure of the handler: no broker takes what it returned (too large, not to be encoded)."""
+        self._log.error("cannot be passed on", error=repr(error), exc_info=True)
+        try:
+            again = failed(self._stage, wire.decode(received.body), error, self._clock())
+            return await self._make_durable(received, _Outcome("failed", [again]))
+        except Exception:  # noqa: BLE001  (the last line of defence)
+            self._log.error("settling failed, item handed back", exc_info=True)
+            await asyncio.sleep(_RETRY[1])  # it comes back at once, and must not keep us busy
+            return False
+
+    async def _handle(self, received: Received) -> _Outcome:
         """Return what follows from a body; never raises but for cancellation."""
         try:
             message = wire.decode(received.body)
         except WireError as error:
-            return _Undecodable(str(error))
+            return _Outcome("parked", undecodable=str(error))
         now = self._clock()
         if message.item.not_before is not None and message.item.not_before > now:
-            return [Send(Place(COMES_BACK_TO[self._stage]), message)]
+            return _Outcome("deferred", [Send(Place(COMES_BACK_TO[self._stage]), message)])
         if received.returns >= PARK_AFTER:
             self._log.error("parked", id=message.item.id, returns=received.returns)
-            return [parked(message, f"came back {received.returns} times to {self._stage} without a result")]
+            reason = f"came back {received.returns} times to {self._stage} without a result"
+            return _Outcome("parked", [parked(message, reason)])
         try:
             with metrics.handling_seconds.labels(self._stage).time():
-                return await self._call(message, received.returns)
+                sends = await self._call(message, received.returns)
+            return _Outcome(name_of(self._stage, sends), sends)
         except Exception as error:  # noqa: BLE001  (unknown means temporary: counted, retried, parked in the end)
             send = failed(self._stage, message, error, now)
             self._log.warning(
                 "handler failed", id=message.item.id, failures=message.item.failures + 1, exc_info=True, next=send.place
             )
-            return [send]
+            return _Outcome("parked" if send.place is Place.DEAD else "failed", [send])
 
     async def _call(self, message: Message, returns: int) -> Sequence[Send]:
         async with contextlib.AsyncExitStack() as stack:
@@ -154,30 +194,26 @@ class Worker:
             await stack.enter_async_context(asyncio.timeout(self._settings.timeout))
             return await (self._isolated if returns >= ISOLATE_AFTER else self._handler)(message)
 
-    async def _make_durable(self, received: Received, result: _Result) -> bool:
+    async def _make_durable(self, received: Received, outcome: _Outcome) -> bool:
         """Publish until it is durable; False if the broker has meanwhile taken the item back.
 
-        A full queue is waited for with the item in hand, so that pressure reaches the door.
+        A full queue is waited for with the item in hand, so that pressure reaches the door. Raise MessageTooLarge.
         """
-        pause = 0.05
+        pause, longest = _RETRY
         while not received.lost:
             try:
-                if isinstance(result, _Undecodable):
-                    await self._broker.park(received.body, result.reason)
-                    self._log.error("parked", reason=result.reason, octets=len(received.body))
+                if outcome.undecodable is not None:
+                    await self._broker.park(received.body, outcome.undecodable)
+                    self._log.error("parked", reason=outcome.undecodable, octets=len(received.body))
                 else:
-                    await self._broker.publish(result)
+                    await self._broker.publish(outcome.sends)
+            except MessageTooLarge:
+                raise
             except BrokerError as error:
                 self._log.warning("not durable yet", error=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, longest)
             else:
-                metrics.settled.labels(self._stage, _name_of(result)).inc()
+                metrics.settled.labels(self._stage, outcome.name).inc()
                 return True
         return False
-
-
-def _name_of(result: _Result) -> str:
-    if isinstance(result, _Undecodable) or any(send.place is Place.DEAD for send in result):
-        return "parked"
-    return "passed on" if result else "done"
