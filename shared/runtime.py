@@ -6,11 +6,13 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 import uvloop
 
 from shared import log
+from shared.config.load import find, load
 from shared.config.model import Config
 from shared.errors import ConfigError, SluiceError
 from shared.ops import Health, serving
@@ -59,6 +61,16 @@ def run_app(config: Config, service: str, open_app: OpenApp) -> int:
     except Exception:  # noqa: BLE001  (one structured line instead of a bare traceback)
         log.get().critical("crashed", exc_info=True)
         return FAILED
+
+
+def run_here(main: Callable[[Config], int]) -> int:
+    """Run `main` on the configuration found here (`python -m services.ingress`); return the exit status."""
+    try:
+        given = os.environ.get("SLUICE_CONFIG")
+        return main(load(find(Path(given) if given else None), os.environ))
+    except ConfigError as error:
+        print(f"sluice: {error}", file=sys.stderr)  # noqa: T201  (as in run_app)
+        return BAD_CONFIGURATION
 
 
 class _Process:

@@ -1,0 +1,31 @@
+"""Delivery as a process: `sluice delivery`, or `python -m services.delivery`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.delivery.app import build
+from shared.broker.adapters import open_broker
+from shared.broker.topology import User
+from shared.config.model import Config
+from shared.dns.resolver import DnsResolver
+from shared.runtime import App, run_app, run_here
+
+
+@asynccontextmanager
+async def open_app(config: Config) -> AsyncIterator[App]:
+    """Open the broker and the resolver, yield the app, close the broker."""
+    broker = await open_broker(config, User.DELIVERY)
+    try:
+        yield build(config, broker, DnsResolver(config.delivery.nameservers))
+    finally:
+        await broker.close()
+
+
+def main(config: Config) -> int:
+    """Run until a signal; return the exit status."""
+    return run_app(config, "delivery", open_app)
+
+
+if __name__ == "__main__":
+    sys.exit(run_here(main))

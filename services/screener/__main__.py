@@ -1,0 +1,30 @@
+"""The screener as a process: `sluice screener`, or `python -m services.screener`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.screener.app import build
+from shared.broker.adapters import open_broker
+from shared.broker.topology import User
+from shared.config.model import Config
+from shared.runtime import App, run_app, run_here
+
+
+@asynccontextmanager
+async def open_app(config: Config) -> AsyncIterator[App]:
+    """Open the broker, yield the app, close the broker."""
+    broker = await open_broker(config, User.SCREENER)
+    try:
+        yield build(config, broker)
+    finally:
+        await broker.close()
+
+
+def main(config: Config) -> int:
+    """Run until a signal; return the exit status."""
+    return run_app(config, "screener", open_app)
+
+
+if __name__ == "__main__":
+    sys.exit(run_here(main))
