@@ -1,0 +1,262 @@
+"""What the whole configuration gets wrong, above all anything that opens the relay."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.config.check import Facts, Problem, Severity, covers, problems
+from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
+from shared.config.units import Duration, Size
+
+GOOD = Config(
+    hostname="relay.example.net",
+    relay=Relay(postmaster="postmaster@example.org", hosted={"example.org": "mail.internal:25"}),
+)
+
+
+def changed(**sections: dict[str, Any]) -> Config:
+    """Return the good configuration with keys of sections replaced."""
+    return msgspec.structs.replace(
+        GOOD, **{name: msgspec.structs.replace(getattr(GOOD, name), **keys) for name, keys in sections.items()}
+    )
+
+
+def relay(**keys: Any) -> Config:
+    return changed(relay=keys)
+
+
+SUBMISSION = (Listener(address="[::]:587", mode=Mode.SUBMISSION),)
+TLS = Tls(certificate="c", key="k")
+
+
+def test_a_good_configuration_has_no_problem() -> None:
+    assert problems(GOOD, Facts()) == []
+
+
+def test_the_defaults_only_lack_names() -> None:
+    """Out of the box nothing is open; a host name and a postmaster must be given."""
+    assert {problem.key for problem in problems(Config(), Facts())} == {"hostname", "relay.postmaster"}
+
+
+@pytest.mark.parametrize(
+    ("network", "severity"),
+    [
+        ("0.0.0.0/0", Severity.ERROR),
+        ("::/0", Severity.ERROR),
+        ("0.0.0.0/1", Severity.ERROR),
+        ("::ffff:0:0/96", Severity.ERROR),
+        ("::/3", Severity.ERROR),
+        ("2000::/3", Severity.ERROR),
+        ("8.0.0.0/8", Severity.WARNING),
+        ("192.0.0.0/8", Severity.WARNING),
+        ("2001::/16", Severity.WARNING),
+        ("::ffff:10.0.0.0/104", None),
+        ("10.0.0.0/8", None),
+        ("172.16.0.0/12", None),
+        ("192.168.0.0/16", None),
+        ("100.64.0.0/10", None),
+        ("127.0.0.0/8", None),
+        ("fc00::/7", None),
+        ("fe80::/10", None),
+        ("::1/128", None),
+        ("203.0.113.0/24", None),
+        ("2001:db8::/32", None),
+    ],
+)
+def test_trusted_networks(network: str, severity: Severity | None) -> None:
+    found = problems(relay(trusted_networks=(network,)), Facts())
+    assert [problem.severity for problem in found] == ([severity] if severity else [])
+    assert all(problem.key == "relay.trusted_networks" and network in problem.reason for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("network", "gateway", "trap"),
+    [
+        ("172.16.0.0/12", "172.17.0.1", True),
+        ("172.17.0.1/32", "172.17.0.1", True),
+        ("10.0.0.0/8", "172.17.0.1", False),
+        ("172.16.0.0/12", None, False),
+        ("fc00::/7", "fd00::1", True),
+        ("::1/128", "172.17.0.1", False),
+    ],
+)
+def test_container_gateway(network: str, gateway: str | None, trap: bool) -> None:
+    """A published port may show every client with the gateway's address: trusting it opens the relay."""
+    found = problems(relay(trusted_networks=(network,)), Facts(gateway=gateway))
+    assert [problem.severity for problem in found] == ([Severity.ERROR] if trap else [])
+
+
+PROBLEMS: list[tuple[Config, Severity, str, str]] = [
+    (relay(hosted={"example.org": "h", ".com": "h"}), Severity.ERROR, 'relay.hosted.".com"', "every domain under .com"),
+    (relay(hosted={"example.org": "h", ".co.uk": "h"}), Severity.ERROR, 'relay.hosted.".co.uk"', "under .co.uk"),
+    (relay(hosted={"example.org": "h", "com": "h"}), Severity.WARNING, 'relay.hosted."com"', "a top-level domain"),
+    (relay(hosted={"example.org": "mx"}), Severity.ERROR, 'relay.hosted."example.org"', "needs relay.own_addresses"),
+    (relay(hosted={"example.org": ("h", "mx")}), Severity.ERROR, 'relay.hosted."example.org"', "own_addresses"),
+    (
+        relay(hosted={"example.org": Hosted(next_hop=("mx",))}),
+        Severity.ERROR,
+        'relay.hosted."example.org"',
+        "own_addresses",
+    ),
+    (relay(denied_destinations=("example.org",)), Severity.WARNING, 'relay.hosted."example.org"', "nobody may send"),
+    (
+        relay(denied_destinations=("a.invalid", ".invalid")),
+        Severity.WARNING,
+        "relay.denied_destinations",
+        '"a.invalid" has no effect beside ".invalid"',
+    ),
+    (
+        relay(denied_senders=("b.invalid", "x@b.invalid")),
+        Severity.WARNING,
+        "relay.denied_senders",
+        '"x@b.invalid" has no effect beside "b.invalid"',
+    ),
+    (relay(postmaster="p@else.example"), Severity.ERROR, "relay.postmaster", "neither hosted nor routed"),
+    (changed(ingress={"listener": ()}), Severity.ERROR, "ingress.listener", "there is none"),
+    (
+        changed(ingress={"listener": (msgspec.structs.replace(SUBMISSION[0], trusted_without_auth=True),)}),
+        Severity.ERROR,
+        "ingress.listener[0]",
+        "needs TLS",
+    ),
+    (
+        msgspec.structs.replace(changed(ingress={"listener": SUBMISSION}), tls=TLS),
+        Severity.ERROR,
+        "ingress.listener[0]",
+        "nobody can send there",
+    ),
+    (
+        changed(ingress={"listener": (Listener(address="[::]:25", trusted_without_auth=True),)}),
+        Severity.WARNING,
+        "ingress.listener[0]",
+        "no effect",
+    ),
+    (
+        changed(ingress={"listener": (Listener(address="[::]:25"), Listener(address="[::]:25"))}),
+        Severity.ERROR,
+        "ingress.listener[1]",
+        "the same address as [0]",
+    ),
+    (changed(tls={"certificate": "c"}), Severity.ERROR, "tls.key", "missing beside tls.certificate"),
+    (changed(tls={"key": "k"}), Severity.ERROR, "tls.certificate", "missing beside tls.key"),
+    (changed(auth={"users_file": "u"}), Severity.WARNING, "auth.users_file", "never authenticate"),
+    (msgspec.structs.replace(GOOD, hostname="relay"), Severity.WARNING, "hostname", "not a full name"),
+    (
+        relay(allow_hosted_senders_from_outside=True),
+        Severity.WARNING,
+        "relay.allow_hosted_senders_from_outside",
+        "strangers",
+    ),
+    (
+        changed(delivery={"allow_private_destinations": True}),
+        Severity.WARNING,
+        "delivery.allow_private_destinations",
+        "private networks",
+    ),
+    (
+        changed(ingress={"max_message_size": Size(10**9), "buffer": Size(10**10)}),
+        Severity.ERROR,
+        "ingress.max_message_size",
+        "can hold",
+    ),
+    (changed(ingress={"buffer": Size(10)}), Severity.ERROR, "ingress.buffer", "never be accepted"),
+    (changed(quarantine={"retention": Duration(31 * 86400)}), Severity.ERROR, "quarantine.retention", "30 days"),
+    (changed(delivery={"retry": ()}), Severity.ERROR, "delivery.retry", "empty"),
+    (
+        changed(delivery={"lifetime": Duration(60)}),
+        Severity.WARNING,
+        "delivery.delay_warning",
+        "no warning will be sent",
+    ),
+    (changed(delivery={"attempt_timeout": Duration(3600)}), Severity.ERROR, "delivery.attempt_timeout", "take the"),
+    (changed(screener={"timeout": Duration(3600)}), Severity.ERROR, "screener.timeout", "take the message back"),
+    (
+        changed(delivery={"route_passwords": {"a.example": "s"}, "route": {"a.example": "smtp://h"}}),
+        Severity.WARNING,
+        'delivery.route_passwords."a.example"',
+        "no route with a user name",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "severity", "key", "reason"), PROBLEMS, ids=[case[2] for case in PROBLEMS])
+def test_each_problem(config: Config, severity: Severity, key: str, reason: str) -> None:
+    """One finding, with its key, its reason and a remedy."""
+    (found,) = problems(config, Facts())
+    assert (found.severity, found.key) == (severity, key)
+    assert reason in found.reason
+    assert found.remedy
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        relay(hosted={"example.org": "mx"}, own_addresses=("192.0.2.1",)),
+        changed(relay={"postmaster": "p@a.example", "hosted": {}}, delivery={"route": {"*": "smtp://h"}}),
+        changed(relay={"postmaster": "p@b.a.example", "hosted": {".a.example": "h"}}),
+        relay(denied_destinations=("a.invalid", ".a.invalid", "x@b.invalid", "y@b.invalid")),
+        changed(
+            relay={"hosted": {"example.org": "h"}},
+            ingress={"listener": (Listener(address="127.0.0.1:0"), Listener(address="127.0.0.1:0"))},
+        ),
+        msgspec.structs.replace(
+            changed(ingress={"listener": SUBMISSION}), tls=TLS, auth=Auth(users_file="u"), quarantine=Quarantine()
+        ),
+        msgspec.structs.replace(
+            GOOD,
+            delivery=Delivery(route={"a.example": "smtp://u@h"}, route_passwords={"a.example": "s"}),
+        ),
+    ],
+)
+def test_what_is_right_is_not_a_problem(config: Config) -> None:
+    assert problems(config, Facts()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "readable", "found"),
+    [
+        ("amqp://u:p@h/", True, True),
+        ("amqp://u:p@h/", False, False),
+        ("amqp://u@h:5672/", True, False),
+        ("amqp://h:5672/", True, False),
+        ("sqlite:////var/q.db", True, False),
+    ],
+)
+def test_password_in_a_readable_file(url: str, readable: bool, found: bool) -> None:
+    config = msgspec.structs.replace(GOOD, broker=url)
+    keys = [problem.key for problem in problems(config, Facts(readable_by_all=readable))]
+    assert keys == (["broker"] if found else [])
+
+
+def test_errors_come_first() -> None:
+    config = msgspec.structs.replace(relay(trusted_networks=("8.0.0.0/8", "::/0")), hostname="relay")
+    assert [problem.severity for problem in problems(config, Facts())] == ["error", "warning", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other", "expected"),
+    [
+        ("*", "a.example", True),
+        ("a.example", "a.example", True),
+        ("a.example", "u@a.example", True),
+        ("a.example", "b.a.example", False),
+        ("a.example", ".a.example", False),
+        (".a.example", "b.a.example", True),
+        ("*.a.example", "b.a.example", True),
+        ("*.a.example", ".a.example", True),
+        (".a.example", ".b.a.example", True),
+        (".a.example", "u@b.a.example", True),
+        (".a.example", "a.example", False),
+        (".a.example", "ba.example", False),
+        ("u@a.example", "a.example", False),
+        ("u@a.example", "u@a.example", True),
+        ("u@a.example", "v@a.example", False),
+    ],
+)
+def test_covers(pattern: str, other: str, expected: bool) -> None:
+    assert covers(pattern, other) is expected
+
+
+def test_a_problem_reads_as_a_line() -> None:
+    assert str(Problem(Severity.ERROR, "a.b", "wrong", "do this")) == "a.b: wrong; do this"
