@@ -117,11 +117,20 @@ class Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(30)
 
-    def terminate(self, timeout: float = 90.0) -> int:
-        """SIGTERM; return the exit status. Raise TimeoutExpired if it does not end."""
+    def signal_term(self) -> None:
+        """SIGTERM, and do not wait."""
         assert self._process is not None
         self._process.terminate()
+
+    def wait(self, timeout: float = 90.0) -> int:
+        """Return the exit status once it has ended. Raise TimeoutExpired if it does not end."""
+        assert self._process is not None
         return self._process.wait(timeout)
+
+    def terminate(self, timeout: float = 90.0) -> int:
+        """SIGTERM; return the exit status. Raise TimeoutExpired if it does not end."""
+        self.signal_term()
+        return self.wait(timeout)
 
     def log(self) -> str:
         """Return everything it has printed, over all starts."""
@@ -135,10 +144,10 @@ class Process:
 class Relay:
     """A running product: its processes by name ("up", or the three stages), its ports and its command line."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any], stages: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, directory: Path, config: Mapping[str, Any], stages: Sequence[str]) -> None:
         self.directory = directory
         self.config_file = write_config(directory / "sluice.toml", config)
-        self.processes = {name: self.process(name, [name], env) for name, env in stages.items()}
+        self.processes = {name: self.process(name, [name]) for name in stages}
 
     def process(self, name: str, args: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
         """Return a further `sluice` process on the same configuration, not started."""
