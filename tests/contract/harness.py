@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from shared.broker.port import Broker, Operator
+from shared.broker.port import Broker, Operator, Received
 from shared.broker.topology import User
 
 PATIENCE = 60.0
@@ -67,3 +67,24 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], w
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {PATIENCE:.0f} s: {what}") from None
+
+
+async def take(broker: Broker, queue: str, count: int, prefetch: int = 1000) -> list[Received]:
+    """Take `count` bodies from a queue and leave them unsettled."""
+    subscription = await broker.subscribe(queue, prefetch)
+    found: list[Received] = []
+    async with asyncio.timeout(PATIENCE):
+        async for received in subscription:
+            found.append(received)
+            if len(found) == count:
+                break
+    return found
+
+
+async def until_depth(harness: Harness, queue: str, count: int) -> None:
+    """Wait until `count` are ready on a queue."""
+
+    async def reached() -> bool:
+        return await harness.depth(queue) == count
+
+    await until(reached, f"{count} ready on {queue}")

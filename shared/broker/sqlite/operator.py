@@ -35,9 +35,8 @@ class SqliteOperator:
 
     async def depths(self) -> list[Depth]:
         """Return the depth of every queue of the topology; what waits is counted where the ladder would hold it."""
-        now = self._options.clock()
         steps = [seconds for _, seconds in STEPS]
-        found = await self._read(lambda connection: store.counts(connection, now, steps))
+        found = await self._read(lambda connection: store.counts(connection, self._options.clock, steps))
         ready: Counter[str] = Counter()
         leased: Counter[str] = Counter()
         for queue, step, ready_here, leased_here in found:
@@ -94,10 +93,10 @@ class SqliteOperator:
 
 def _shown_as(queue: str, step: int) -> str:
     """Return the queue that RabbitMQ would hold a body of `queue` in that has at least `step` seconds to wait."""
-    if step == 0:
-        return queue
     plain = queue.removesuffix(twin(""))
+    stage = next((stage for stage in Stage if plain in WORK[stage]), None)
+    if step == 0 or stage is None:
+        return queue
     name = next(name for name, seconds in STEPS if seconds == step)
-    stage = next(stage for stage in Stage if plain in WORK[stage])
     waits_in = wait_queue(stage, name)
     return waits_in if plain == queue else twin(waits_in)

@@ -1,10 +1,14 @@
-"""Every statement on the queue file; each function runs inside a transaction of its caller (writer.py)."""
+"""Every statement on the queue file.
+
+What writes runs inside a transaction of its caller (writer.py); what an operator reads makes its own.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from shared.broker.topology import COMES_BACK_TO, LARGE, STAGE_OF, queue_for, twin
+from shared.clock import Clock
 from shared.model import Place
 
 _LIKE_QUARANTINE = f"{Place.QUARANTINE}.*"
@@ -122,18 +126,23 @@ def probe(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE probe SET writes = writes + 1")
 
 
-def counts(connection: sqlite3.Connection, now: float, steps: Sequence[int]) -> list[tuple[str, int, int, int]]:
+def counts(connection: sqlite3.Connection, clock: Clock, steps: Sequence[int]) -> list[tuple[str, int, int, int]]:
     """Return (queue, step, ready, leased) for what the file holds.
 
     `step` is the largest of `steps` (seconds, ascending) that does not exceed what an item has still to wait, or the
     smallest one; 0 for what is due.
     """
     cases = " ".join(f"WHEN due_at - :now >= {step} THEN {step}" for step in reversed(steps))
-    return connection.execute(
-        "SELECT queue, CASE WHEN due_at <= :now OR leased THEN 0"  # noqa: S608  (the steps are integers of ours)
-        f" {cases} ELSE {steps[0]} END AS step, sum(leased = 0), sum(leased) FROM item GROUP BY 1, 2",
-        {"now": now},
-    ).fetchall()
+    connection.execute("BEGIN")
+    try:
+        connection.execute("SELECT 1 FROM item LIMIT 1")  # begins the snapshot: nothing in it is younger than `now`
+        return connection.execute(
+            "SELECT queue, CASE WHEN due_at <= :now OR leased THEN 0"  # noqa: S608  (the steps are integers of ours)
+            f" {cases} ELSE {steps[0]} END AS step, sum(leased = 0), sum(leased) FROM item GROUP BY 1, 2",
+            {"now": clock()},
+        ).fetchall()
+    finally:
+        connection.execute("ROLLBACK")
 
 
 class Stored(NamedTuple):
