@@ -162,6 +162,8 @@ class Delivery(Section, frozen=True):
     per_destination: Count = 10
     """SMTP sessions at a time to one destination domain."""
     connect_timeout: Duration = Duration(30)
+    reply_timeout: Duration = Duration(600)
+    """Cap on the wait for any one reply; the values of RFC 5321 section 4.5.3.2 apply below it."""
     attempt_timeout: Duration = Duration(900)
     """Cap on one attempt of one item, below the broker's consumer timeout."""
     idle_connection: Duration = Duration(5)
