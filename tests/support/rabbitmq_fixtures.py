@@ -1,0 +1,56 @@
+"""Fixtures that give a test a RabbitMQ node; a pytest plugin, loaded by tests/conftest.py."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.rabbitmq import Node, RabbitNode
+from tests.support.rabbitmq_image import ImageNode, docker_answers
+
+
+def _absent(what: str) -> None:
+    """Fail where the suite must be complete, skip with the reason elsewhere."""
+    if os.environ.get("CI") == "true" or os.environ.get("SLUICE_REQUIRE_RABBITMQ"):
+        pytest.fail(f"{what}: the broker tests may not be skipped here")
+    pytest.skip(f"{what}: broker tests did NOT run")
+
+
+def _started(node: RabbitNode) -> Iterator[RabbitNode]:
+    try:
+        node.start()
+        yield node
+    finally:
+        node.close()
+
+
+@pytest.fixture(scope="session")
+def rabbit_session() -> Iterator[RabbitNode]:
+    """Yield the session's Debian node. Tests use `rabbit_node`, which repairs it after each."""
+    if not Node.installed():
+        _absent("rabbitmq-server is not installed (apt-get install rabbitmq-server)")
+    yield from _started(Node())
+
+
+@pytest.fixture(scope="session")
+def rabbit_session_4() -> Iterator[RabbitNode]:
+    """Yield the session's node from the 4.x image."""
+    if not docker_answers():
+        _absent("no Docker engine answers")
+    yield from _started(ImageNode())
+
+
+@pytest.fixture
+def rabbit_node(rabbit_session: RabbitNode) -> Iterator[RabbitNode]:
+    """Yield a running Debian node; the test may kill, stop or pause it."""
+    rabbit_session.ensure_running()
+    yield rabbit_session
+    rabbit_session.ensure_running()
+
+
+@pytest.fixture
+def rabbit_node_4(rabbit_session_4: RabbitNode) -> Iterator[RabbitNode]:
+    """Yield a running 4.x node; the test may kill, stop or pause it."""
+    rabbit_session_4.ensure_running()
+    yield rabbit_session_4
+    rabbit_session_4.ensure_running()
