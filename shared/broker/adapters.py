@@ -23,9 +23,8 @@ def amqp_url(config: Config, user: User) -> str:
     """
     url = urlsplit(config.broker)
     password = config.broker_password
-    folder = config.broker_admin.service_passwords
-    if url.username is None and password is None and folder is not None:
-        password = _read(Path(folder) / user.value)
+    if url.username is None and password is None and config.broker_admin.service_passwords is not None:
+        password = service_password(config, user)
     name = url.username or user.value
     if password is not None:
         name = f"{name}:{quote(password, safe='')}"
@@ -40,11 +39,20 @@ def shown_url(config: Config) -> str:
     return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
 
 
-def _read(path: Path) -> str:
+def service_password(config: Config, user: User) -> str:
+    """Return a service's password from the folder `broker_admin.service_passwords`. Raise ConfigError."""
+    key, folder = "broker_admin.service_passwords", config.broker_admin.service_passwords
+    if folder is None:
+        raise ConfigError(f"{key}: not set: name a folder with one file for each of {', '.join(User)}")
+    path = Path(folder) / user.value
     try:
-        return path.read_text(encoding="utf-8").strip("\r\n")
+        password = path.read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f'broker_admin.service_passwords: cannot read "{path}": {error}') from None
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigError(f'{key}: cannot read "{path}": {reason}; write the password of "{user}" into it') from None
+    if not password:
+        raise ConfigError(f'{key}: "{path}" is empty; write the password of "{user}" into it')
+    return password
 
 
 async def open_broker(config: Config, user: User) -> Broker:

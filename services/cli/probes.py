@@ -1,0 +1,117 @@
+"""What `sluice check` tries out: files, DNS, broker. Each probe returns findings and raises nothing."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from services.cli import tls
+from services.cli.common import extra, operating
+from shared.broker.adapters import is_embedded, shown_url
+from shared.broker.sqlite.url import path_of
+from shared.config.address import parse_address
+from shared.config.check import Problem, Severity
+from shared.config.model import Config, Hosted
+from shared.dns.port import Resolver, Status
+from shared.errors import SluiceError
+
+Probe = Callable[[Config], Awaitable[list[Problem]]]
+
+
+async def certificates(config: Config) -> list[Problem]:
+    """Load certificate, key and client CA."""
+    if config.tls.certificate is None or config.tls.key is None:
+        return [Problem(Severity.OK, "tls", "not configured: clients cannot use TLS or authenticate")]
+    return tls.problems(config.tls.certificate, config.tls.key, time.time())
+
+
+async def files(config: Config) -> list[Problem]:
+    """Read every other file that the configuration names."""
+    found = []
+    if config.auth.users_file is not None:
+        found.append(_users(Path(config.auth.users_file)))
+    for domain, entry in config.relay.hosted.items():
+        if isinstance(entry, Hosted) and entry.recipients is not None:
+            found.append(_readable(f'relay.hosted."{domain}".recipients', entry.recipients))
+    if config.tls.client_ca is not None:
+        found.append(_readable("tls.client_ca", config.tls.client_ca))
+    return found
+
+
+def _users(path: Path) -> Problem:
+    key = "auth.users_file"
+    try:
+        with extra("ingress"):
+            from services.ingress.users import list_users
+        count = len(list_users(path))
+    except SluiceError as error:
+        return Problem(Severity.ERROR, key, str(error).removeprefix(f"{key}: "))
+    if not count:
+        return Problem(Severity.WARNING, key, f'"{path}" has no users', "add one: sluice user add NAME")
+    return Problem(Severity.OK, key, f"{count} users")
+
+
+def _readable(key: str, path: str) -> Problem:
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        return Problem(Severity.ERROR, key, f'cannot read "{path}": {error.strerror}', "name a readable file")
+    return Problem(Severity.OK, key, "readable")
+
+
+async def names(config: Config) -> list[Problem]:
+    """Ask the configured name servers for our own name and for each next hop."""
+    try:
+        with extra("delivery"):
+            from shared.dns.resolver import DnsResolver
+        resolver = DnsResolver(config.delivery.nameservers)
+    except SluiceError as error:
+        return [Problem(Severity.WARNING, "delivery.nameservers", f"not tried: {error}")]
+    answer = await resolver.mx(config.hostname)
+    if answer.status is Status.FAILED:
+        remedy = "set delivery.nameservers to servers that answer"
+        return [Problem(Severity.ERROR, "delivery.nameservers", f"no answer: {answer.detail}", remedy)]
+    found = [Problem(Severity.OK, "delivery.nameservers", f'asked for "{config.hostname}": {answer.status}')]
+    return found + [await _resolves(resolver, key, host) for key, host in _hosts(config)]
+
+
+def _hosts(config: Config) -> Iterator[tuple[str, str]]:
+    for domain, entry in config.relay.hosted.items():
+        hops = entry.next_hop if isinstance(entry, Hosted) else (entry,) if isinstance(entry, str) else entry
+        for hop in hops:
+            if hop != "mx" and not hop.startswith("["):
+                yield f'relay.hosted."{domain}"', parse_address(hop, 25).host
+
+
+async def _resolves(resolver: Resolver, key: str, host: str) -> Problem:
+    if host.replace(".", "").isdecimal():
+        return Problem(Severity.OK, key, host)
+    answer = await resolver.addresses(host)
+    if answer.status is not Status.FOUND:
+        reason = f'next hop "{host}" has no address: {answer.status} {answer.detail}'.strip()
+        return Problem(Severity.ERROR, key, reason, "correct the name, or add it to DNS")
+    return Problem(Severity.OK, key, f"{host} is {', '.join(answer.addresses)}")
+
+
+async def broker(config: Config) -> list[Problem]:
+    """Connect to the broker."""
+    url = shown_url(config)
+    if is_embedded(config):
+        path = path_of(config.broker)
+        if not await asyncio.to_thread(path.exists):
+            return [_new_file(path)]
+    try:
+        async with operating(config):
+            return [Problem(Severity.OK, "broker", f"{url} answers")]
+    except (SluiceError, OSError) as error:
+        return [Problem(Severity.ERROR, "broker", f"{url}: {error}", "start it, or correct the URL or the password")]
+
+
+def _new_file(path: Path) -> Problem:
+    if path.parent.is_dir():
+        return Problem(Severity.OK, "broker", f"{path} will be made by the first start")
+    remedy = "create it, or write an absolute path with four slashes: sqlite:////var/lib/sluice/queue.db"
+    return Problem(Severity.ERROR, "broker", f"the folder {path.parent.absolute()} does not exist", remedy)
+
+
+PROBES: tuple[Probe, ...] = (certificates, files, names, broker)

@@ -1,0 +1,54 @@
+"""`sluice queue …`: what waits where."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from shared.broker.adapters import shown_url
+from shared.broker.port import Depth
+from shared.config.model import Config
+
+app = typer.Typer(no_args_is_help=True, help="Mail in the queues.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `status` a command of its own while it is the only one."""
+
+
+@app.command()
+def status(
+    every: Annotated[bool, typer.Option("--all", help="Show empty queues as well.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show how many messages are in each queue, how many are being handled, and who consumes.
+
+    Example: `sluice queue status --all`
+    """
+    loaded = load_config(config)
+    depths = run(_depths(loaded))
+    shown = table("queue", "ready", "in hand", "consumers", numbers=("ready", "in hand", "consumers"))
+    for depth in depths:
+        if every or depth.ready or depth.unsettled or depth.consumers:
+            shown.add_row(depth.queue, str(depth.ready), _number(depth.unsettled), str(depth.consumers))
+    shown.add_section()
+    known = [depth.unsettled for depth in depths if depth.unsettled is not None]
+    in_hand = _number(sum(known) if known else None)
+    shown.add_row("total", str(sum(depth.ready for depth in depths)), in_hand, str(_sum(depths)), style="bold")
+    console().print(f"Broker {shown_url(loaded)}")
+    console().print(shown)
+
+
+def _sum(depths: Iterable[Depth]) -> int:
+    return sum(depth.consumers for depth in depths)
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else str(value)
+
+
+async def _depths(config: Config) -> list[Depth]:
+    async with operating(config) as operator:
+        return await operator.depths()
