@@ -42,18 +42,8 @@ class Party(NamedTuple):
         return self.user is None and not self.trusted
 
 
-class Accept(NamedTuple):
-    """A sender or recipient accepted, under its canonical mailbox; None is the null sender."""
-
-    mailbox: Mailbox | None
-    origin: Origin
-
-
-Decision = Accept | Refuse
-
-
-def decide_sender(rules: Rules, party: Party, sender: Mailbox | None) -> Decision:
-    """Decide about MAIL."""
+def decide_sender(rules: Rules, party: Party, sender: Mailbox | None) -> Origin | Refuse:
+    """Decide about MAIL: return why the mail would be accepted, or the refusal."""
     if sender is not None and rules.denied_senders.matches(sender):
         return replies.DENIED_SENDER
     if party.mode is not Mode.RELAY and party.is_stranger:
@@ -63,7 +53,7 @@ def decide_sender(rules: Rules, party: Party, sender: Mailbox | None) -> Decisio
     claims_ours = sender is not None and rules.hosted.find(sender.domain) is not None
     if party.is_stranger and claims_ours and not rules.outsiders_may_use_hosted_senders:
         return replies.SPOOFED_SENDER
-    return Accept(sender, party.origin)
+    return party.origin
 
 
 def may_use(rules: Rules, user: str, sender: Mailbox | None) -> bool:
@@ -71,8 +61,8 @@ def may_use(rules: Rules, user: str, sender: Mailbox | None) -> bool:
     return sender is None or rules.hosted.find(sender.domain) is not None or str(sender).lower() == user.lower()
 
 
-def decide_recipient(rules: Rules, party: Party, recipient: Mailbox) -> Decision:
-    """Decide about RCPT, for a client whose sender was accepted."""
+def decide_recipient(rules: Rules, party: Party, recipient: Mailbox) -> Mailbox | Refuse:
+    """Decide about RCPT, for a client whose sender was accepted: return where the mail goes, or the refusal."""
     for_postmaster = not recipient.domain
     if for_postmaster:
         recipient = rules.postmaster
@@ -81,7 +71,7 @@ def decide_recipient(rules: Rules, party: Party, recipient: Mailbox) -> Decision
     if party.mode is not Mode.RELAY and party.is_stranger:
         return replies.AUTH_REQUIRED if party.tls else replies.AUTH_REQUIRED_TLS
     refused = None if for_postmaster or not party.is_stranger else _refuse_stranger(rules, recipient)
-    return refused or Accept(recipient, party.origin)
+    return refused or recipient
 
 
 def _refuse_stranger(rules: Rules, recipient: Mailbox) -> Refuse | None:

@@ -1,0 +1,84 @@
+"""Ingress as an app: built from the configuration and a publisher, started, asked, drained (shared/runtime.py)."""
+
+import asyncio
+from pathlib import Path
+
+from services.ingress.auth import Authenticator
+from services.ingress.limits import Budget, Connections
+from services.ingress.rules import compile_rules
+from services.ingress.server import Bound, Server, check_listeners
+from services.ingress.site import Site
+from services.ingress.tls import server_context
+from shared import log
+from shared.broker.port import Publisher
+from shared.clock import Clock, wall_clock
+from shared.config.model import Config
+
+
+class IngressApp:
+    """The front door."""
+
+    def __init__(self, config: Config, publisher: Publisher, clock: Clock) -> None:
+        """Raise ConfigError, naming the key, for whatever cannot work."""
+        tls = server_context(config.tls)
+        check_listeners(config.ingress.listener, tls)
+        self._site = Site(
+            hostname=config.hostname,
+            settings=config.ingress,
+            rules=compile_rules(config.relay),
+            publisher=publisher,
+            clock=clock,
+            connections=Connections(config.ingress.max_connections, config.ingress.max_connections_per_client),
+            budget=Budget(config.ingress.buffer),
+            tls=tls,
+            authenticator=_authenticator(config),
+        )
+        self._server = Server(self._site, config.ingress.listener)
+        self._state: str | None = "not started"
+
+    @property
+    def bound(self) -> list[Bound]:
+        """Where it listens, in the order of the configuration; known after `start`."""
+        return self._server.bound
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of `bound`."""
+        return [bound.port for bound in self.bound]
+
+    async def start(self) -> None:
+        """Listen. Raise SluiceError naming the address that cannot be bound."""
+        await self._server.start()
+        self._state = None
+        log.get().info(
+            "listening", addresses=[f"{bound.host}:{bound.port} {bound.listener.mode}" for bound in self.bound]
+        )
+
+    def trouble(self) -> str | None:
+        """Return why new mail is refused now, or None."""
+        return self._state or self._site.publisher.trouble()
+
+    async def drain(self, grace: float) -> None:
+        """Accept no connection, end idle sessions with 421, let messages past the final dot have their reply."""
+        self._state = "draining"
+        self._server.close()
+        tasks = [session.task for session in self._site.open]
+        for session in tuple(self._site.open):
+            session.stop()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._site.authenticator is not None:
+            self._site.authenticator.close()
+
+
+def build(config: Config, publisher: Publisher, *, clock: Clock = wall_clock) -> IngressApp:
+    """Return ingress, ready to start. Raise ConfigError, naming the key, for whatever cannot work."""
+    return IngressApp(config, publisher, clock)
+
+
+def _authenticator(config: Config) -> Authenticator | None:
+    file = config.auth.users_file
+    return Authenticator(Path(file), config.auth.max_concurrent_hashes) if file else None

@@ -1,0 +1,126 @@
+"""From a received transaction to a durable message, and to the reply that may then be given (DESIGN section 5)."""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+from services.ingress import replies
+from services.ingress.received import Arrival, loop, received_field
+from services.ingress.replies import Refuse
+from services.ingress.site import Site
+from services.ingress.submission import missing_fields
+from shared import log, metrics
+from shared.errors import BrokerError, BrokerFull, MessageTooLarge
+from shared.ids import new_id
+from shared.model import Client, Envelope, Item, Message, Origin, Place, Send
+from shared.smtp.headers import SCAN_LIMIT, starts_with_field
+from shared.smtp.reply import Reply
+
+LOGGED_RECIPIENTS = 20
+"""So many recipients stand on the log line of a message; the number of all does too."""
+
+
+class Transaction(NamedTuple):
+    """A finished SMTP transaction: everything but the content."""
+
+    client: Client
+    origin: Origin
+    envelope: Envelope
+    is_submission: bool
+    """Whether missing fields may be added (RFC 6409)."""
+
+
+async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> Reply | Refuse:
+    """Make a message durable for the screener; only then the 250 with its id. `chunks` is emptied.
+
+    Nothing but the process's end or `confirm_timeout` stops it: a client that hangs up after the dot changes nothing.
+    """
+    started = time.monotonic()
+    head = _leading(chunks)
+    going_round = loop(head, site.hostname, site.settings.max_hops)
+    if going_round is not None:
+        return going_round
+    now = site.clock()
+    item = Item(
+        id=new_id(now),
+        envelope=transaction.envelope,
+        origin=transaction.origin,
+        client=transaction.client,
+        accepted_at=now,
+    )
+    size = sum(map(len, chunks))
+    content = b"".join((_prefix(site.hostname, item, head, add_missing=transaction.is_submission), *chunks))
+    chunks.clear()
+    refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
+    if refused is not None:
+        return refused
+    metrics.accepted.labels(str(item.origin)).inc()
+    _log_accepted(item, size, time.monotonic() - started)
+    return Reply(250, "2.0.0", f"Ok: queued as {item.id}")
+
+
+def _leading(chunks: list[bytes]) -> bytes:
+    """Return the beginning of the content, enough for its header."""
+    taken, total = [], 0
+    for chunk in chunks:
+        taken.append(chunk)
+        total += len(chunk)
+        if total >= SCAN_LIMIT:
+            break
+    return taken[0] if len(taken) == 1 else b"".join(taken)
+
+
+def _prefix(hostname: str, item: Item, head: bytes, *, add_missing: bool) -> bytes:
+    """Return what goes in front of the content, which itself stays as it is.
+
+    Content that does not begin with a header field gets the empty line that makes it a body: else its first line
+    would become part of our field.
+    """
+    if item.client is None:
+        raise ValueError("an item from ingress has a client")
+    fields = received_field(Arrival(hostname, item.id, item.client, item.accepted_at))
+    if add_missing:
+        fields += missing_fields(head, item.id, hostname, item.accepted_at)
+    return fields if starts_with_field(head) else fields + b"\r\n"
+
+
+async def _publish(site: Site, send: Send) -> Refuse | None:
+    """Return None once it is durable, or the refusal. An unknown failure is temporary and says nothing of itself."""
+    message_id = send.message.item.id
+    try:
+        async with asyncio.timeout(site.settings.confirm_timeout):
+            await site.publisher.publish([send])
+    except MessageTooLarge as error:
+        refused, why = replies.TOO_LARGE, str(error)
+    except BrokerFull as error:
+        refused, why = replies.BROKER_FULL, str(error)
+    except BrokerError as error:
+        refused, why = replies.BROKER_TROUBLE, str(error)
+    except TimeoutError:
+        refused, why = replies.BROKER_TROUBLE, f"no confirm within {site.settings.confirm_timeout:g} s"
+    except Exception:  # noqa: BLE001  (whatever it is, the client must hear 451 and keep the message)
+        log.get().error("publish failed", id=message_id, exc_info=True)
+        return replies.INTERNAL
+    else:
+        return None
+    log.get().warning("not accepted", id=message_id, rule=refused.rule, error=why)
+    return refused
+
+
+def _log_accepted(item: Item, size: int, seconds: float) -> None:
+    client, envelope = item.client, item.envelope
+    log.get().info(
+        "accepted",
+        id=item.id,
+        origin=str(item.origin),
+        client=client.address if client else None,
+        helo=client.helo if client else None,
+        user=client.user if client else None,
+        protocol=client.protocol if client else None,
+        tls=client.tls if client else None,
+        sender=envelope.sender or "<>",
+        recipients=[recipient.address for recipient in envelope.recipients[:LOGGED_RECIPIENTS]],
+        recipient_count=len(envelope.recipients),
+        octets=size,
+        seconds=round(seconds, 4),
+    )

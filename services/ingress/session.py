@@ -1,0 +1,307 @@
+"""What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy.py and params.py."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from services.ingress import replies
+from services.ingress.arguments import read_mail, read_rcpt
+from services.ingress.auth import MECHANISMS, dialogue
+from services.ingress.commands import MAX_AUTH_LINE, Command
+from services.ingress.connection import Connection, Goodbye
+from services.ingress.content import Content
+from services.ingress.input import LineTooLong
+from services.ingress.intake import Transaction, accept
+from services.ingress.limits import Share
+from services.ingress.params import Offers
+from services.ingress.policy import Party, decide_recipient, decide_sender
+from services.ingress.received import protocol
+from services.ingress.replies import Refuse
+from shared.config.model import Mode
+from shared.model import Client, Origin
+from shared.smtp.reply import Reply
+
+MAX_AUTH_FAILURES = 3
+_HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+"""A host name or an address literal, leniently: real clients send names that DNS would not have."""
+
+
+class Session(Connection):
+    """One client's session: a method for each command. Its state is aiosmtpd's session object and a draft."""
+
+    _auth_failures = 0
+
+    async def obey(self, command: Command) -> None:
+        """Carry out one command."""
+        method = COMMANDS.get(command.verb)
+        if method is None:
+            self.refuse(replies.UNKNOWN_COMMAND)
+        elif command.argument and command.verb in WITHOUT_ARGUMENT:
+            self.refuse(replies.NO_ARGUMENT)
+        else:
+            await method(self, command.argument)
+
+    def answer(self, result: Reply | Refuse, **fields: object) -> None:
+        """Say the outcome of a command."""
+        if isinstance(result, Refuse):
+            self.refuse(result, **fields)
+        else:
+            self.say(result)
+
+    # Who the client is.
+
+    @property
+    def party(self) -> Party:
+        """The client as policy sees it now."""
+        listener = self.door.listener
+        counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
+        return Party(
+            mode=listener.mode,
+            trusted=counts and self.site.rules.trusts(self.address),
+            user=self.session.user,
+            tls=self.tls_version is not None,
+        )
+
+    @property
+    def is_stranger(self) -> bool:
+        """Neither trusted nor authenticated."""
+        return self.party.is_stranger
+
+    @property
+    def offers(self) -> Offers:
+        """The extensions this client may use: DSN and SMTPUTF8 are not for strangers (DESIGN section 7)."""
+        known = not self.is_stranger
+        return Offers(dsn=known, smtputf8=known, auth=self._auth_offered)
+
+    @property
+    def _auth_offered(self) -> bool:
+        return self.site.authenticator is not None and self.tls_version is not None
+
+    # Session commands.
+
+    async def helo(self, argument: str) -> None:
+        """Greet, without extensions."""
+        if self._hello(argument, extended=False):
+            self.say(Reply(250, None, self.site.hostname))
+
+    async def ehlo(self, argument: str) -> None:
+        """Greet, and list what this client may use, or may once it has authenticated on a submission listener."""
+        if not self._hello(argument, extended=True):
+            return
+        lines = [self.site.hostname, "PIPELINING", f"SIZE {self.site.settings.max_message_size:d}", "8BITMIME"]
+        lines.append("ENHANCEDSTATUSCODES")
+        if self.tls_context is not None and self.tls_version is None:
+            lines.append("STARTTLS")
+        if self._auth_offered:
+            lines.append(f"AUTH {' '.join(MECHANISMS)}")
+        if self.door.listener.mode is not Mode.RELAY or not self.is_stranger:
+            lines += ["DSN", "SMTPUTF8"]
+        self.say_lines(250, lines)
+
+    def _hello(self, name: str, *, extended: bool) -> bool:
+        if not _HELO.fullmatch(name):
+            self.refuse(replies.BAD_HELO)
+            return False
+        self.reset()
+        self.session.host_name = name
+        self.session.extended_smtp = extended
+        return True
+
+    async def starttls(self, _: str) -> None:
+        """Begin TLS; nothing said before it counts after it (RFC 3207 section 4.2)."""
+        if self.tls_version is not None:
+            self.refuse(replies.TLS_ACTIVE)
+        elif self.tls_context is None:
+            self.refuse(replies.NO_TLS)
+        else:
+            self.input.discard()
+            await super().smtp_STARTTLS("")
+
+    async def auth(self, argument: str) -> None:
+        """Authenticate (RFC 4954)."""
+        refused = self._auth_refusal()
+        if refused is not None:
+            self.refuse(refused)
+            return
+        mechanism, _, initial = argument.partition(" ")
+        result = await self._identify(mechanism.upper(), initial)
+        if isinstance(result, Refuse):
+            self._auth_failures += result is replies.AUTH_FAILED
+            self.refuse(result, mechanism=mechanism[:20])
+            if self._auth_failures >= MAX_AUTH_FAILURES:
+                self.refuse(replies.TOO_MANY_ERRORS)
+            return
+        self.session.user = result
+        self._log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
+        self.say(Reply(235, "2.7.0", "Authentication successful"))
+
+    def _auth_refusal(self) -> Refuse | None:
+        if self.site.authenticator is None:
+            return replies.NO_AUTH
+        if self.tls_version is None:
+            return replies.AUTH_NEEDS_TLS
+        if not self.session.extended_smtp:
+            return replies.NO_HELO
+        if self.session.user is not None:
+            return replies.AUTHENTICATED
+        return replies.MAIL_OPEN if self.envelope.origin is not None else None
+
+    async def _identify(self, mechanism: str, initial: str) -> str | Refuse:
+        """Return the user's name."""
+        if mechanism not in MECHANISMS:
+            return replies.UNKNOWN_MECHANISM if mechanism else replies.AUTH_SYNTAX
+        try:
+            credentials = await dialogue(mechanism, initial.encode() if initial else None, self._challenge)
+        except LineTooLong:
+            return replies.LINE_TOO_LONG
+        if isinstance(credentials, Refuse):
+            return credentials
+        if self.site.authenticator is None:
+            return replies.NO_AUTH
+        return await self.site.authenticator.check(credentials)
+
+    async def _challenge(self, challenge: bytes) -> bytes:
+        await self.push(b"334 " + challenge)
+        return await self.input.line(MAX_AUTH_LINE)
+
+    async def rset(self, _: str) -> None:
+        """Forget the transaction."""
+        self.reset()
+        self.say(Reply(250, "2.0.0", "Ok"))
+
+    async def noop(self, _: str) -> None:
+        """Do nothing."""
+        self.say(Reply(250, "2.0.0", "Ok"))
+
+    async def vrfy(self, _: str) -> None:
+        """Tell nobody who exists (RFC 5321 section 7.3)."""
+        self.say(Reply(252, "2.5.2", "Cannot verify, send a message to find out"))
+
+    async def expn(self, _: str) -> None:
+        """Tell nobody who is on a list."""
+        self.refuse(replies.NOT_IMPLEMENTED)
+
+    async def help(self, _: str) -> None:
+        """Point to the standard."""
+        self.say(Reply(214, "2.0.0", "See RFC 5321"))
+
+    async def quit(self, _: str) -> None:
+        """End the session."""
+        self.say(Reply(221, "2.0.0", "Bye"))
+        raise Goodbye("quit")
+
+    # The mail transaction.
+
+    async def mail(self, argument: str) -> None:
+        """Begin a transaction."""
+        self.answer(self._mail(argument), verb="MAIL", argument=argument[:300])
+
+    async def rcpt(self, argument: str) -> None:
+        """Add a recipient."""
+        self.answer(self._rcpt(argument), verb="RCPT", argument=argument[:300])
+
+    def _mail(self, argument: str) -> Reply | Refuse:
+        if not self.session.host_name:
+            return replies.NO_HELO
+        if self.envelope.origin is not None:
+            return replies.NESTED_MAIL
+        mail = read_mail(argument, self.offers, extended=self.session.extended_smtp)
+        if isinstance(mail, Refuse):
+            return mail
+        origin = decide_sender(self.site.rules, self.party, mail.sender)
+        if isinstance(origin, Refuse):
+            return origin
+        refused = self._cannot_take(mail.params.size)
+        if refused is None:
+            self.envelope.begin(mail.sender, origin, mail.params)
+        return refused or Reply(250, "2.1.0", "Ok")
+
+    def _cannot_take(self, size: int) -> Refuse | None:
+        """Return why a message of this declared size can be taken never, or not now."""
+        if size > self.site.settings.max_message_size:
+            return replies.TOO_LARGE
+        trouble = self.site.publisher.trouble()
+        if trouble is not None:
+            self._log.warning("broker trouble", reason=trouble)
+            return replies.BROKER_TROUBLE
+        return replies.NO_ROOM if size > self.site.budget.room else None
+
+    def _rcpt(self, argument: str) -> Reply | Refuse:
+        if self.envelope.origin is None:
+            return replies.NO_MAIL
+        smtputf8 = self.envelope.params.smtputf8
+        rcpt = read_rcpt(argument, self.offers, extended=self.session.extended_smtp, smtputf8=smtputf8)
+        if isinstance(rcpt, Refuse):
+            return rcpt
+        mailbox = decide_recipient(self.site.rules, self.party, rcpt.recipient)
+        if isinstance(mailbox, Refuse):
+            return mailbox
+        if len(self.envelope.recipients) >= self.site.settings.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        self.envelope.add(mailbox, rcpt.params)
+        return Reply(250, "2.1.5", "Ok")
+
+    async def data(self, _: str) -> None:
+        """Receive a message and make it durable."""
+        origin = self.envelope.origin
+        if origin is None:
+            self.refuse(replies.NO_MAIL)
+        elif not self.envelope.recipients:
+            self.refuse(replies.NO_RCPT)
+        else:
+            with Share(self.site.budget) as share:
+                if share.hold(max(self.envelope.params.size, 1)):
+                    result = await self._receive(origin, share)
+                else:
+                    result = replies.NO_ROOM
+            self.reset()
+            self.answer(result, verb="DATA")
+
+    async def _receive(self, origin: Origin, share: Share) -> Reply | Refuse:
+        self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
+        content = Content(self.site.settings.max_message_size)
+        while (rest := content.feed(await self.input.chunk())) is None:
+            if not share.hold(content.size):
+                content.spoil(replies.NO_ROOM)
+        self.input.put_back(rest)
+        if content.fault is not None:
+            return content.fault
+        with self.committing():
+            result = await accept(self.site, self._transaction(origin), content.chunks)
+        self.counts["messages"] += isinstance(result, Reply)
+        return result
+
+    def _transaction(self, origin: Origin) -> Transaction:
+        party = self.party
+        client = Client(
+            address=self.address,
+            helo=self.session.host_name,
+            user=party.user,
+            protocol=protocol(
+                extended=self.session.extended_smtp,
+                smtputf8=self.envelope.params.smtputf8,
+                tls=party.tls,
+                authenticated=party.user is not None,
+            ),
+            tls=self.tls_version,
+            listener=self.door.listener.address,
+        )
+        is_submission = party.mode is not Mode.RELAY or party.user is not None
+        return Transaction(client, origin, self.envelope.finished(), is_submission)
+
+
+COMMANDS: dict[str, Callable[[Session, str], Awaitable[None]]] = {
+    "HELO": Session.helo,
+    "EHLO": Session.ehlo,
+    "STARTTLS": Session.starttls,
+    "AUTH": Session.auth,
+    "MAIL": Session.mail,
+    "RCPT": Session.rcpt,
+    "DATA": Session.data,
+    "RSET": Session.rset,
+    "NOOP": Session.noop,
+    "VRFY": Session.vrfy,
+    "EXPN": Session.expn,
+    "HELP": Session.help,
+    "QUIT": Session.quit,
+}
+WITHOUT_ARGUMENT = frozenset(("STARTTLS", "DATA", "RSET", "QUIT"))

@@ -1,0 +1,43 @@
+"""What all sessions of one ingress process share."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.ingress.auth import Authenticator
+from services.ingress.limits import Budget, Connections
+from services.ingress.rules import Rules
+from shared.broker.port import Publisher
+from shared.clock import Clock
+from shared.config.model import Ingress, Listener
+
+if TYPE_CHECKING:
+    from services.ingress.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Made once at start; what changes in it (counts, the user list) guards itself."""
+
+    hostname: str
+    settings: Ingress
+    rules: Rules
+    publisher: Publisher
+    clock: Clock
+    connections: Connections
+    budget: Budget
+    tls: ssl.SSLContext | None = None
+    authenticator: Authenticator | None = None
+    open: set[Connection] = field(default_factory=set)
+    """The sessions that are open now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One listener as its sessions see it."""
+
+    listener: Listener
+    tls: ssl.SSLContext | None
+    """For STARTTLS; None where there is none, or TLS is implicit."""
