@@ -1,0 +1,102 @@
+"""Delivery as an app: parts put together, a worker that runs them."""
+
+import asyncio
+import random
+
+from services.delivery import tls
+from services.delivery.attempt import Courier
+from services.delivery.client import Client
+from services.delivery.handler import Handler, Parts
+from services.delivery.hosts import Hosts
+from services.delivery.mx import Rules, parse
+from services.delivery.pool import Limits, Pool
+from services.delivery.retry import Plan
+from services.delivery.route import NextHop, Routes, compile_routes
+from services.delivery.session import Timeouts
+from services.delivery.settle import Policy
+from services.delivery.slots import Slots
+from shared.broker.port import Broker
+from shared.broker.topology import Stage
+from shared.broker.worker import Settings, Worker
+from shared.clock import Clock, wall_clock
+from shared.config.model import Config
+from shared.dns.port import Resolver
+from shared.errors import ConfigError
+
+SETTLING_SECONDS = 60.0
+"""What the worker allows beyond an attempt, so that an attempt's own time-out is an outcome and not a failure."""
+
+
+class App:
+    """The delivery stage."""
+
+    def __init__(self, broker: Broker, handler: Handler, pool: Pool, worker: Worker) -> None:
+        self.handler = handler
+        self._broker = broker
+        self._pool = pool
+        self._worker = worker
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        self._running = asyncio.create_task(self._worker.run())
+
+    def trouble(self) -> str | None:
+        """Return why nothing is delivered, in one line, or None."""
+        if self._running is not None and self._running.done() and not self._running.cancelled():
+            return f"worker stopped: {self._running.exception() or 'drained'}"
+        return self._broker.trouble()
+
+    async def drain(self, grace: float) -> None:
+        """Take no more, finish or hand back what is in hand, close idle sessions."""
+        await self._worker.drain(grace)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        await self._pool.close()
+
+
+def build(
+    config: Config,
+    broker: Broker,
+    resolver: Resolver,
+    *,
+    clock: Clock = wall_clock,
+    rng: random.Random | None = None,
+) -> App:
+    """Return the stage, not yet started. Raise ConfigError for a route that cannot be used."""
+    delivery = config.delivery
+    pool = Pool(Limits(delivery.idle_connection, delivery.messages_per_connection, delivery.concurrency))
+    handler = build_handler(config, resolver, pool, clock=clock, rng=rng or random.SystemRandom())
+    settings = Settings(delivery.concurrency, delivery.attempt_timeout + SETTLING_SECONDS)
+    return App(broker, handler, pool, Worker(broker, Stage.DELIVER, handler, settings, clock=clock))
+
+
+def build_handler(config: Config, resolver: Resolver, pool: Pool, *, clock: Clock, rng: random.Random) -> Handler:
+    """Return the stage's handler, which tests call."""
+    delivery = config.delivery
+    if not delivery.retry:
+        raise ConfigError('delivery.retry: it is empty: write at least one wait, such as ["5m"]')
+    routes = compile_routes(config)
+    _check_authorities(routes)
+    own = frozenset(parse(address) for address in config.relay.own_addresses)
+    rules = Rules(config.hostname, own, delivery.allow_private_destinations)
+    timeouts = Timeouts.of(delivery.connect_timeout, delivery.reply_timeout)
+    parts = Parts(
+        hosts=Hosts(routes, rules, resolver, rng),
+        courier=Courier(Client(config.hostname, delivery.route_passwords, timeouts), pool),
+        slots=Slots(delivery.per_destination),
+        policy=Policy(
+            Plan(delivery.retry, delivery.lifetime, delivery.delay_warning), config.hostname, config.relay.postmaster
+        ),
+        attempt_seconds=delivery.attempt_timeout,
+    )
+    return Handler(parts, clock, rng)
+
+
+def _check_authorities(routes: Routes) -> None:
+    """Read every file of certificate authorities now: a missing one stops the process, not a message."""
+    for hops in routes.static.values():
+        for hop in hops:
+            if isinstance(hop, NextHop):
+                tls.context(hop.tls, hop.ca)

@@ -1,0 +1,101 @@
+"""One attempt: the hosts in order, until every recipient has a definite answer (RFC 5321 section 5.1).
+
+A 2xx, 4xx or 5xx to MAIL, RCPT, DATA or the content is definite. A host that refuses the session or loses it says
+nothing about the recipients: the next host is tried, and if none is left the last failure is everybody's.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.delivery.client import Client, Failure, Target
+from services.delivery.outcome import Outcome
+from services.delivery.pool import Pool
+from services.delivery.session import Session
+from services.delivery.transaction import Transaction, mail_line, objection, rcpt_line
+from shared.model import Envelope, Message, Recipient
+from shared.smtp.reply import Reply
+
+BATCH = 100
+"""Recipients of one transaction: what every host must take (RFC 5321 section 4.5.3.1.8)."""
+NOTHING_TRIED = Reply(451, "4.4.0", "no host was tried")
+
+
+class Attempt:
+    """What is known so far: outcomes, and the recipients still open."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.open: list[Recipient] = list(envelope.recipients)
+        self.doubtful = False
+        """True once a host may have taken the message without saying so: no other is tried now."""
+        self._outcomes: list[Outcome] = []
+        self._failure = Outcome(self.open[0], NOTHING_TRIED, None, ours=True)
+
+    @property
+    def finished(self) -> bool:
+        """True if no host is to be tried (any more)."""
+        return self.doubtful or not self.open
+
+    def answered(self, answers: Iterable[tuple[Recipient, Reply]], host: str, *, dsn: bool) -> None:
+        """Take a host's definite answers."""
+        for recipient, reply in answers:
+            self._outcomes.append(Outcome(recipient, reply, host, passed_on=dsn and reply.code < 300))
+            self.open.remove(recipient)
+
+    def failed(self, reply: Reply, host: str | None, *, ours: bool = True) -> None:
+        """Take the failure of a host, for whoever stays open."""
+        self._failure = Outcome(self._failure.recipient, reply, host, ours=ours)
+
+    def decided(self, reply: Reply, host: str | None = None) -> None:
+        """Take an answer of our own for everybody still open."""
+        self._outcomes += [Outcome(recipient, reply, host, ours=True) for recipient in self.open]
+        self.open.clear()
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every recipient's outcome; the open ones have the last failure."""
+        rest = (msgspec.structs.replace(self._failure, recipient=recipient) for recipient in self.open)
+        return (*self._outcomes, *rest)
+
+
+class Courier:
+    """Takes messages to hosts."""
+
+    def __init__(self, client: Client, pool: Pool) -> None:
+        self._client = client
+        self._pool = pool
+
+    async def deliver(self, message: Message, targets: Sequence[Target], attempt: Attempt) -> None:
+        """Try the targets; `attempt` holds whatever has been answered, also when this is cancelled."""
+        for target in targets:
+            if attempt.finished:
+                return
+            kept = self._pool.take(target)
+            if kept is not None and await self._over(kept, message, target, attempt):
+                continue
+            opened = await self._client.open(target)
+            if isinstance(opened, Failure):
+                attempt.failed(opened.reply, target.hop.host)
+            else:
+                await self._over(opened, message, target, attempt)
+
+    async def _over(self, session: Session, message: Message, target: Target, attempt: Attempt) -> bool:
+        """Send over one session; False if it broke before the host answered MAIL: nothing has come of it."""
+        content, envelope, offers = message.content, message.item.envelope, session.offers
+        reply = objection(envelope, content, offers, session.host)
+        if reply is not None:
+            attempt.decided(reply, session.host)
+        mail = mail_line(envelope, content, offers)
+        while attempt.open:
+            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in attempt.open[:BATCH]]
+            transaction = Transaction(mail, batch)
+            try:
+                await session.perform(transaction, content)
+            finally:
+                attempt.answered(transaction.answers.items(), session.host, dsn=offers.dsn)
+            if transaction.broken is not None:
+                attempt.failed(transaction.broken, session.host, ours=not transaction.broken_by_host)
+                attempt.doubtful = transaction.doubtful
+                return transaction.answered
+        self._pool.give(target, session)
+        return True

@@ -1,0 +1,151 @@
+"""SMTP sessions with next hops: the one home of aiosmtplib.
+
+aiosmtplib connects, greets, negotiates TLS and authenticates. The transaction itself is ours (transaction.py), because
+the library's `data()` rewrites line ends and waits for one time-out in all (BROKER.md 30, 31).
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import aiosmtplib
+import msgspec
+
+from services.delivery import tls
+from services.delivery.outcome import printable, remote_reply, softened
+from services.delivery.route import NextHop, Tls
+from services.delivery.session import Session, Timeouts
+from services.delivery.transaction import Offers
+from shared.smtp.reply import Reply
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One address of one next hop."""
+
+    hop: NextHop
+    address: str
+
+
+class Failure(NamedTuple):
+    """Why there is no session, in our words; always temporary."""
+
+    reply: Reply
+    during_tls: bool = False
+
+
+_ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
+"""What aiosmtplib raises: its own, the socket's and TLS' (OSError), and for names it cannot use (ValueError)."""
+
+
+class Client:
+    """Opens sessions."""
+
+    def __init__(self, hostname: str, passwords: Mapping[str, str], timeouts: Timeouts) -> None:
+        self._hostname = hostname
+        self._passwords = passwords
+        self._timeouts = timeouts
+
+    async def open(self, target: Target) -> Session | Failure:
+        """Return a session ready for MAIL, or why there is none.
+
+        Where TLS is opportunistic and fails, a second connection goes without it.
+        """
+        opened = await self._open(target, target.hop.tls)
+        if isinstance(opened, Failure) and opened.during_tls and target.hop.tls is Tls.MAY:
+            return await self._open(target, Tls.NONE)
+        return opened
+
+    async def _open(self, target: Target, policy: Tls) -> Session | Failure:
+        connection = await self._connect_socket(target)
+        if isinstance(connection, Failure):
+            return connection
+        hop = target.hop
+        smtp = aiosmtplib.SMTP(
+            hostname=hop.host,
+            sock=connection,
+            local_hostname=self._hostname,
+            timeout=self._timeouts.greeting,
+            use_tls=hop.implicit_tls,
+            start_tls=False,
+            tls_context=tls.context(policy, hop.ca),
+        )
+        try:
+            return await self._greet(smtp, hop, policy)
+        except BaseException:
+            smtp.close()
+            connection.close()
+            raise
+
+    async def _connect_socket(self, target: Target) -> socket.socket | Failure:
+        family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        where = f"{target.hop.host}[{target.address}]:{target.hop.port}"
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                await loop.sock_connect(connection, (target.address, target.hop.port))
+        except TimeoutError:
+            connection.close()
+            return Failure(Reply(451, "4.4.1", f"connection to {where} timed out"))
+        except OSError as error:
+            connection.close()
+            return Failure(Reply(451, "4.4.1", f"no connection to {where}: {error.strerror or error}"))
+        except BaseException:
+            connection.close()
+            raise
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    async def _greet(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> Session | Failure:
+        phase = "connect"
+        try:
+            await smtp.connect()
+            phase = "EHLO"
+            await _hello(smtp)
+            if policy is not Tls.NONE and not hop.implicit_tls:
+                phase = "STARTTLS"
+                if not await self._start_tls(smtp, hop, policy):
+                    smtp.close()
+                    return Failure(Reply(454, "4.7.4", f"{hop.host} offers no STARTTLS, which the route requires"))
+            if hop.user is not None:
+                phase = "AUTH"
+                await smtp.login(hop.user, self._passwords.get(hop.route or "", ""))
+        except _ERRORS as error:
+            smtp.close()
+            return Failure(_refusal(error, phase, hop.host), during_tls=phase == "STARTTLS")
+        return Session(smtp, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
+
+    async def _start_tls(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> bool:
+        """Return False if TLS is required and not offered."""
+        if not smtp.supports_extension("starttls"):
+            return policy is Tls.MAY
+        await smtp.starttls(tls_context=tls.context(policy, hop.ca), server_hostname=hop.host)
+        await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
+        return True
+
+
+async def _hello(smtp: aiosmtplib.SMTP) -> None:
+    try:
+        await smtp.ehlo()
+    except aiosmtplib.SMTPHeloError as error:
+        if error.code == 421 or not smtp.is_connected:
+            raise
+        with contextlib.suppress(aiosmtplib.SMTPServerDisconnected):
+            await smtp.helo()
+            return
+        raise
+
+
+def _refusal(error: Exception, phase: str, host: str) -> Reply:
+    """Return an exception as a temporary failure that names the host and quotes what it said."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return softened(remote_reply(error.code, error.message), host, phase)
+    if isinstance(error, ssl.SSLError):
+        return Reply(454, "4.7.5", printable(f"TLS with {host} failed: {error.reason or error}"))
+    if isinstance(error, TimeoutError):
+        return Reply(451, "4.4.2", f"{host} did not answer in time at {phase}")
+    return Reply(451, "4.4.2", printable(f"session with {host} ended at {phase}: {error}"))

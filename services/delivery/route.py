@@ -1,0 +1,168 @@
+"""Where mail for a domain goes: hosted domains first, then static routes, then MX.
+
+Pure, and compiled once from the configuration, so that a route that cannot be read stops the process, not a message.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from shared.config.model import Config, Hosted
+from shared.errors import ConfigError
+
+SMTP, SMTPS = 25, 465
+"""The ports of next hops that name none; implicit TLS is RFC 8314."""
+
+
+class Tls(StrEnum):
+    """How a session with a next hop is protected."""
+
+    NONE = "none"
+    MAY = "may"
+    """STARTTLS where offered, any certificate; in clear if that fails (RFC 7435)."""
+    ENCRYPT = "encrypt"
+    """TLS or nothing; any certificate."""
+    VERIFY = "verify"
+    """TLS or nothing, with a certificate for the host's name from a known authority."""
+
+
+class NextHop(msgspec.Struct, frozen=True):
+    """One host to hand mail to: a name or an address, without brackets."""
+
+    host: str
+    port: int
+    tls: Tls = Tls.MAY
+    implicit_tls: bool = False
+    user: str | None = None
+    """Authenticate as this user, with the password in `delivery.route_passwords` under `route`."""
+    route: str | None = None
+    ca: str | None = None
+    """A file of certificate authorities instead of the system's."""
+
+
+class ByMx(msgspec.Struct, frozen=True):
+    """The hosts that DNS names for the domain."""
+
+    port: int
+
+
+Hop = NextHop | ByMx
+
+
+class Routes(NamedTuple):
+    """Every route of the configuration. Keys: a domain, ".example.org" for its subdomains, "*" for the rest."""
+
+    hosted: Mapping[str, tuple[Hop, ...]]
+    static: Mapping[str, tuple[Hop, ...]]
+    port: int
+
+    def hops(self, domain: str) -> tuple[Hop, ...]:
+        """Return the next hops for a domain, in the order in which to try them."""
+        return find(self.hosted, domain) or find(self.static, domain) or self.static.get("*") or (ByMx(self.port),)
+
+
+def find(table: Mapping[str, tuple[Hop, ...]], domain: str) -> tuple[Hop, ...] | None:
+    """Look up a domain itself, then its longest suffix in the form ".example.org"."""
+    if domain in table:
+        return table[domain]
+    at = domain.find(".")
+    while at >= 0:
+        if domain[at:] in table:
+            return table[domain[at:]]
+        at = domain.find(".", at + 1)
+    return None
+
+
+def compile_routes(config: Config) -> Routes:
+    """Read every next hop of the configuration. Raise ConfigError naming the key that cannot be read."""
+    port = config.delivery.port
+    hosted = {
+        _key(domain): tuple(parse_hop(text, f"relay.hosted.{domain}", mx_port=port) for text in _next_hops(value))
+        for domain, value in config.relay.hosted.items()
+    }
+    static = {
+        _key(domain): (parse_hop(text, f"delivery.route.{domain}", mx_port=port, route=domain),)
+        for domain, text in config.delivery.route.items()
+    }
+    for domain, (hop,) in static.items():
+        if isinstance(hop, NextHop) and hop.user and hop.route not in config.delivery.route_passwords:
+            raise ConfigError(
+                f'delivery.route.{domain}: user "{hop.user}" has no password: '
+                f'set delivery.route_passwords."{hop.route}" or its file'
+            )
+    return Routes(hosted, static, port)
+
+
+def _key(domain: str) -> str:
+    return domain.lower().removesuffix(".")
+
+
+def _next_hops(value: str | tuple[str, ...] | Hosted) -> tuple[str, ...]:
+    if isinstance(value, Hosted):
+        return value.next_hop
+    return (value,) if isinstance(value, str) else value
+
+
+def parse_hop(text: str, key: str, *, mx_port: int, route: str | None = None) -> Hop:
+    """Read "mx", "host:port", "[address]:port" or an smtp:// or smtps:// URL. Raise ConfigError naming `key`.
+
+    A URL may have a user, never a password, and `?tls=none|may|encrypt|verify&ca=FILE`. A user or smtps:// means
+    `verify` unless it says otherwise: a password is not for whoever answers.
+    """
+    if text == "mx":
+        return ByMx(mx_port)
+    try:
+        if "://" in text:
+            return _from_url(text, route)
+        host, number = _host_and_port(text, SMTP)
+        return NextHop(host, number)
+    except ValueError as error:
+        raise ConfigError(
+            f'{key}: "{text}" is not a next hop ({error}): write "mx", "host:25", "[192.0.2.1]:25" '
+            'or "smtp://user@host:587"'
+        ) from error
+
+
+def _from_url(text: str, route: str | None) -> NextHop:
+    url = urlsplit(text)
+    if url.scheme not in {"smtp", "smtps"}:
+        raise ValueError(f"unknown scheme {url.scheme}://")
+    if url.password is not None:
+        raise ValueError("a password does not belong here but in delivery.route_passwords")
+    if url.path not in {"", "/"} or url.fragment:
+        raise ValueError("nothing may follow the port but ?tls= and ca=")
+    implicit = url.scheme == "smtps"
+    host, number = _host_and_port(url.netloc.rpartition("@")[2], SMTPS if implicit else SMTP)
+    user = unquote(url.username) if url.username else None
+    tls, ca = _options(url, Tls.VERIFY if implicit or user else Tls.MAY)
+    if implicit and tls not in {Tls.ENCRYPT, Tls.VERIFY}:
+        raise ValueError(f"smtps:// cannot go with tls={tls}")
+    if user and tls is Tls.MAY:
+        raise ValueError("tls=may would show the password to whoever takes TLS away: write encrypt or verify")
+    return NextHop(host, number, tls=tls, implicit_tls=implicit, user=user, route=route, ca=ca)
+
+
+def _options(url: SplitResult, default: Tls) -> tuple[Tls, str | None]:
+    options = dict(parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
+    tls, ca = options.pop("tls", default.value), options.pop("ca", None)
+    if options:
+        raise ValueError(f"unknown option {next(iter(options))}")
+    return Tls(tls), ca
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    match = re.fullmatch(r"(?:\[(?:IPv6:)?([^]\[]+)]|([^]\[:/@\s]+))(?::(\d{1,5}))?", text)
+    if match is None:
+        raise ValueError("no host")
+    host = (match[1] or match[2]).lower().removesuffix(".")
+    if ":" in host:
+        host = str(ipaddress.IPv6Address(host))
+    number = int(match[3] or default)
+    if not 0 < number < 65536:
+        raise ValueError("no such port")
+    return host, number

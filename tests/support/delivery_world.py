@@ -1,0 +1,132 @@
+"""Delivery's handler among real servers: a DNS server, SMTP destinations on loopback addresses, a clock that is set.
+
+    async with World() as world:
+        world.mx("example.net", "10 mx1", server=world.server())
+        sends = await world.deliver(message("bob@example.net"))
+
+Every destination listens on the world's one port, on an address of its own in 127.0.0.0/8, as hosts do on port 25.
+"""
+
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Self
+
+import msgspec
+
+from services.delivery.app import build_handler
+from services.delivery.handler import Handler
+from services.delivery.pool import Limits, Pool
+from shared.config.model import Config, Delivery, Relay
+from shared.config.units import Duration
+from shared.dns.resolver import DnsResolver
+from shared.model import Action, Envelope, Item, Message, Origin, Place, Recipient, Send, Verdict
+from tests.support.dns_server import DnsServer
+from tests.support.ports import free_port
+from tests.support.smtp_server import SmtpServer
+
+CONTENT = b"From: a@example.org\r\nSubject: test\r\n\r\nHello.\r\n"
+ACCEPTED_AT = 1_000_000.0
+ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+POSTMASTER = "postmaster@example.org"
+PASSED = Verdict(action=Action.PASS, at=ACCEPTED_AT)
+
+
+def message(
+    *recipients: str | Recipient, content: bytes = CONTENT, sender: str | None = "a@example.org", **item: Any
+) -> Message:
+    """Return a screened message from a trusted client."""
+    envelope = Envelope(
+        sender=sender,
+        recipients=tuple(Recipient(address=each) if isinstance(each, str) else each for each in recipients),
+        **{key: item.pop(key) for key in list(item) if key in Envelope.__struct_fields__},
+    )
+    fields: dict[str, Any] = {
+        "id": ID,
+        "split": 1,
+        "origin": Origin.TRUSTED,
+        "accepted_at": ACCEPTED_AT,
+        "verdict": PASSED,
+    } | item
+    return Message(Item(envelope=envelope, destination=envelope.recipients[0].domain, **fields), content)
+
+
+def again(sends: Sequence[Send]) -> Message:
+    """Return the one message that is to be tried again, as the worker would hand it over."""
+    (found,) = [s.message for s in sends if s.place is Place.REDELIVER and s.message.item.id == ID]
+    return Message(msgspec.structs.replace(found.item, not_before=None), found.content)
+
+
+class World:
+    """Everything delivery meets."""
+
+    def __init__(self, **delivery: Any) -> None:
+        self._stack = ExitStack()
+        self.dns = DnsServer()
+        self.port = free_port()
+        self.now = ACCEPTED_AT
+        self._relay: dict[str, Any] = {"postmaster": POSTMASTER}
+        self._delivery: dict[str, Any] = {
+            "nameservers": (self.dns.address,),
+            "port": self.port,
+            "allow_private_destinations": True,
+            "connect_timeout": Duration(10),
+            "retry": (Duration(60), Duration(300)),
+            "lifetime": Duration(86400),
+            "idle_connection": Duration(30),
+        } | delivery
+        self._handler: Handler | None = None
+        self._pool: Pool | None = None
+        self._next = 2
+
+    async def __aenter__(self) -> Self:
+        self._stack.enter_context(self.dns)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+        self._stack.close()
+
+    def configure(self, *, relay: dict[str, Any] | None = None, **delivery: Any) -> None:
+        """Change keys, before the first delivery."""
+        self._relay |= relay or {}
+        self._delivery |= delivery
+
+    @property
+    def config(self) -> Config:
+        """The configuration as set so far."""
+        return Config(hostname="relay.example.org", relay=Relay(**self._relay), delivery=Delivery(**self._delivery))
+
+    def server(self, **options: Any) -> SmtpServer:
+        """Start a destination on the next loopback address."""
+        host = options.pop("host", None) or f"127.0.0.{self._next}"
+        self._next += 1
+        return self._stack.enter_context(SmtpServer(host=host, port=options.pop("port", self.port), **options))
+
+    def mx(self, domain: str, *hosts: tuple[int, SmtpServer]) -> None:
+        """Publish MX records, each for a host of its own with the server's address."""
+        names = [f"mx{number}.{domain}" for number in range(1, len(hosts) + 1)]
+        records = [f"{preference} {name}." for name, (preference, _) in zip(names, hosts, strict=True)]
+        self.dns.zone[domain] = {"MX": records}
+        for name, (_, server) in zip(names, hosts, strict=True):
+            self.dns.zone[name] = {"A": [server.host]}
+
+    @property
+    def handler(self) -> Handler:
+        """The handler of the configuration as it is at the first use."""
+        if self._handler is None:
+            config = self.config
+            self._pool = Pool(Limits(config.delivery.idle_connection, config.delivery.messages_per_connection))
+            self._handler = build_handler(
+                config,
+                DnsResolver(config.delivery.nameservers),
+                self._pool,
+                clock=lambda: self.now,
+                rng=random.Random(7),
+            )
+        return self._handler
+
+    async def deliver(self, message: Message) -> Sequence[Send]:
+        """Handle one message."""
+        return await self.handler(message)
