@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.load import Incomplete, Round, Shape, measure
-from bench.postfix import Postfix
-from bench.sluice import OnRabbitmq, OnSqlite
+from bench.relay.load import Incomplete, Round, Shape, measure
+from bench.relay.postfix import Postfix
+from bench.relay.sluice import OnRabbitmq, OnSqlite
 from tests.support.ports import free_port
 
 
