@@ -35,6 +35,8 @@ def amqp_url(config: Config, user: User) -> str:
 
 def shown_url(config: Config) -> str:
     """Return the broker's URL without user and password, for logs."""
+    if is_embedded(config):
+        return config.broker
     url = urlsplit(config.broker)
     return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
 

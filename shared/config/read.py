@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import inspect
 
 from shared.config.environment import SECRET_SUFFIX, FromEnvironment, Node, bare, typed, variable_of
@@ -45,8 +46,11 @@ class Place(NamedTuple):
         return ConfigError(": ".join(part for part in (self.source, ".".join(self.path), reason) if part))
 
 
-def read(node: Node, value: Any, place: Place) -> Any:
-    """Return `value` as the type that `node` describes. Raise ConfigError naming place, reason and remedy."""
+def read(node: Node, value: Any, place: Place, default: Any = None) -> Any:
+    """Return `value` as the type that `node` describes. Raise ConfigError naming place, reason and remedy.
+
+    A table that gives some keys leaves the others of `default` as they are.
+    """
     extra: dict[str, Any] = {}
     while isinstance(node, inspect.Metadata):
         extra |= node.extra or {}
@@ -57,7 +61,7 @@ def read(node: Node, value: Any, place: Place) -> Any:
     if isinstance(node, inspect.UnionType):
         return read(_alternative(node, value, place), value, place)
     if isinstance(node, inspect.StructType):
-        return _struct(node, value, place)
+        return _struct(node, value, place, default)
     if isinstance(node, inspect.DictType):
         return _dict(node, value, place)
     if isinstance(node, inspect.VarTupleType):
@@ -74,7 +78,7 @@ def unknown(name: str, valid: Iterable[str], what: str = "key") -> str:
     return f"unknown {what}" + (f'; did you mean "{near[0]}"?' if near else f"; valid are {', '.join(names)}")
 
 
-def _struct(node: inspect.StructType, value: Any, place: Place) -> Any:
+def _struct(node: inspect.StructType, value: Any, place: Place, default: Any) -> Any:
     if not isinstance(value, dict):
         raise place.error(f"expected a table, found {_shown(value)}")
     fields = {field.name: field for field in node.fields}
@@ -82,7 +86,7 @@ def _struct(node: inspect.StructType, value: Any, place: Place) -> Any:
     for key, inner in value.items():
         base = key.removesuffix(SECRET_SUFFIX)
         if key in fields:
-            values[key] = read(fields[key].type, inner, place.at(key))
+            values[key] = read(fields[key].type, inner, place.at(key), fields[key].default)
         elif base != key and base in fields and is_secret(fields[base].type):
             if base in value:
                 where = place.of(inner) if isinstance(inner, FromEnvironment) else place.at(key)
@@ -90,6 +94,8 @@ def _struct(node: inspect.StructType, value: Any, place: Place) -> Any:
             values[base] = _from_files(fields[base].type, inner, place.at(key))
         else:
             raise _unknown_key(key, inner, fields, place)
+    if isinstance(default, node.cls):
+        return msgspec.structs.replace(default, **values)
     missing = [name for name, field in fields.items() if field.required and name not in values]
     if missing:
         raise place.error(f'"{missing[0]}" is missing')

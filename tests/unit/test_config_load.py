@@ -140,6 +140,15 @@ def test_variables_replace_what_the_file_says(tmp_path: Path) -> None:
     assert config.relay.hosted == {"b.example": "mx"}
 
 
+def test_a_table_with_some_keys_leaves_the_other_defaults(tmp_path: Path) -> None:
+    """The directions' rules differ in their defaults: naming one key of a table must not change another."""
+    config = load(written(tmp_path, "[screener.outbound]\nextra_extensions = ['zip']\n"), {})
+    assert (config.screener.outbound.action, config.screener.outbound.ambiguous) == ("block", "block")
+    assert config.screener.outbound.extra_extensions == ("zip",)
+    variables = {"SLUICE_SCREENER__OUTBOUND__EXTRA_EXTENSIONS": "zip,7z"}
+    assert load(None, variables).screener.outbound.action == "block"
+
+
 def test_secret_from_a_file_named_by_a_variable(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("from file\n")
     path = written(tmp_path, 'broker_password = "old"\n')
