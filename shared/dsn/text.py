@@ -19,7 +19,7 @@ _HAPPENED = {
         "Your message was passed on for the recipients below, to a system that\r\n"
         "may not tell you when it is delivered."
     ),
-    Kind.BLOCKED: "Your message was not sent to any of the recipients below, because of what is attached to it.",
+    Kind.BLOCKED: "Your message was not sent to any of the recipients below, because of what it contains.",
 }
 
 _TO_DO = {

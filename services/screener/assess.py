@@ -1,0 +1,93 @@
+"""One message in, what to send on and the verdict out: screening, stripping, and screening of the result; pure."""
+
+import hashlib
+from typing import NamedTuple
+
+from services.screener.mime.anomaly import Limits
+from services.screener.mime.names import for_display
+from services.screener.mime.octets import line_end
+from services.screener.notice import Notice, notice_part
+from services.screener.rules import RuleSet
+from services.screener.screening import Screening, action_on, content, report, screen
+from services.screener.surgery import apply, cuts_for
+from shared.dsn.text import date
+from shared.model import Action, PartReport, Verdict
+
+
+class House(NamedTuple):
+    """What notices say about us."""
+
+    organisation: str
+    helpdesk: str
+    retention: float
+    """Seconds that an original is kept."""
+
+
+class Assessed(NamedTuple):
+    """A verdict, and the content that goes on if it is pass or strip: the very same object on pass."""
+
+    verdict: Verdict
+    content: bytes
+    screening: Screening
+
+
+def assess(raw: bytes, rules: RuleSet, house: House, reference: str, now: float) -> Assessed:
+    """Return the verdict on a message and what goes on; where a stripped one is not clean, the stricter action."""
+    limits = Limits()
+    screening = screen(raw, rules, limits)
+    if screening.ruling.action is not Action.STRIP:
+        return Assessed(_verdict(screening, now), raw, screening)
+    stripped = strip(screening, house, reference, now)
+    again = screen(stripped, rules, limits).ruling
+    if again.action is Action.PASS and not again.reasons:
+        return Assessed(_verdict(screening, now), stripped, screening)
+    ruling = screening.ruling._replace(
+        action=rules.instead, cut=(), reasons=(*screening.ruling.reasons, "strip:result-not-clean")
+    )
+    screening = screening._replace(ruling=ruling)
+    return Assessed(_verdict(screening, now), raw, screening)
+
+
+def strip(screening: Screening, house: House, reference: str, now: float) -> bytes:
+    """Return the message with the ruling's parts cut and notices in their place."""
+    eol = line_end(screening.raw)
+
+    def notice_for(index: int) -> tuple[bytes, bytes]:
+        return notice_part(_notice(screening, index, house, reference, now), eol)
+
+    parts = [seen.part for seen in screening.seen]
+    return apply(screening.raw, cuts_for(screening.raw, parts, screening.ruling.cut, notice_for))
+
+
+def reports(screening: Screening) -> tuple[PartReport, ...]:
+    """Return every part that holds content of its own, and the containers that a rule acted on."""
+    return tuple(
+        report(seen, action_on(seen, screening.ruling))
+        for seen in screening.seen
+        if seen.finding is not None or seen.detected or seen.part.kind == "message"
+    )
+
+
+def _verdict(screening: Screening, now: float) -> Verdict:
+    ruling = screening.ruling
+    acted = tuple(report(seen, ruling.action.value) for seen in screening.seen if seen.finding is not None)
+    return Verdict(action=ruling.action, at=now, reasons=ruling.reasons, ambiguous=ruling.ambiguous, parts=acted)
+
+
+def _notice(screening: Screening, index: int, house: House, reference: str, now: float) -> Notice:
+    seen = screening.seen[index]
+    octets = content(seen.part)
+    names = seen.part.description.names
+    finding = seen.finding
+    return Notice(
+        name=for_display(names[0]) if names else "",
+        type=for_display(seen.detected[0].type if seen.detected else seen.part.description.types[0]),
+        size=len(octets),
+        sha256=hashlib.sha256(octets).hexdigest(),
+        rule=finding.rule if finding else "",
+        reference=reference,
+        organisation=house.organisation,
+        helpdesk=house.helpdesk,
+        date=date(now),
+        kept_until=date(now + house.retention),
+    )

@@ -1,0 +1,49 @@
+"""What is banned where the configuration says nothing: tier 1 of SCREENING section 3.
+
+The names that at least four of ten mail systems block by default, and newer ones that are abused now.
+"""
+
+_COMMON = """
+    ade adp app asx bas bat cab chm cmd com cpl crt csh diagcab dll exe fxp hlp hta inf ins iso isp its jar jnlp js jse
+    ksh lib lnk mad maf mag mam maq mar mas mau mav maw mda mdb mde mdt mdw mdz msc msi msp mst ops pcd pif prf prg ps1
+    ps1xml ps2 ps2xml psc1 psc2 pst reg scf scr sct shb shs sys url vb vbe vbs vhd vsmacros vsw vxd ws wsc wsf wsh xll
+    xnk
+"""
+_NEWER = """
+    appinstaller application appref-ms appx appxbundle cdxml command fileloc img inetloc iqy library-ms mjs msix
+    msixbundle psd1 psm1 py pyw pyz rdp scpt search-ms searchconnector-ms settingcontent-ms slk terminal vhdx webloc
+    website wim workflow wsb xbap
+"""
+_RECOGNISED = "elf macho"
+"""Programs that are recognised by content and have no extension of their own."""
+
+EXTENSIONS = frozenset(f"{_COMMON} {_NEWER} {_RECOGNISED}".split())
+
+TYPES: dict[str, str] = {
+    "application/x-msdownload": "exe",
+    "application/x-msdos-program": "exe",
+    "application/x-dosexec": "exe",
+    "application/vnd.microsoft.portable-executable": "exe",
+    "application/x-executable": "elf",
+    "application/x-mach-binary": "macho",
+    "application/hta": "hta",
+    "application/prg": "prg",
+    "application/msaccess": "mdb",
+    "application/x-msaccess": "mdb",
+    "application/javascript": "js",
+    "application/x-javascript": "js",
+    "text/javascript": "js",
+    "text/scriptlet": "sct",
+    "application/x-internet-signup": "ins",
+    "x-internet-signup": "ins",
+    "application/x-ms-shortcut": "lnk",
+    "application/java-archive": "jar",
+    "application/x-java-archive": "jar",
+}
+"""Banned declared types, and the extension whose permission lifts the ban."""
+
+NEVER = {
+    "message/partial": "pieces of a message cannot be screened one by one",
+    "message/external-body": "what it stands for is fetched from elsewhere, unscreened",
+}
+"""Types that block the whole message in any configuration."""

@@ -1,0 +1,62 @@
+"""The screener's stage function: one message in, what follows from it out."""
+
+import asyncio
+import time
+
+from services.screener.assess import Assessed, assess
+from services.screener.outcome import follow
+from services.screener.settings import Settings
+from shared import log, metrics
+from shared.clock import Clock, wall_clock
+from shared.model import Direction, Message, Place, Send
+
+OFF_THE_LOOP = 256 * 1024
+"""Octets above which a message is screened in a thread, so that the loop keeps the broker's heartbeats."""
+
+
+class Screener:
+    """Screens messages; call it with one. It keeps nothing between calls."""
+
+    def __init__(self, settings: Settings, clock: Clock = wall_clock) -> None:
+        self._settings = settings
+        self._rules = settings.rules()
+        self._house = settings.house()
+        self._clock = clock
+        self._log = log.get()
+
+    async def __call__(self, message: Message) -> list[Send]:
+        """Return what follows; the same message with the same clock gives the same sends."""
+        started = time.perf_counter()
+        direction = message.item.origin.direction
+        now = self._clock()
+        if len(message.content) > OFF_THE_LOOP:
+            assessed = await asyncio.to_thread(self._assess, message, direction, now)
+        else:
+            assessed = self._assess(message, direction, now)
+        sends = follow(message, assessed.verdict, assessed.content, self._settings)
+        self._note(message, direction, assessed, sends, time.perf_counter() - started)
+        return sends
+
+    def _assess(self, message: Message, direction: Direction, now: float) -> Assessed:
+        return assess(message.content, self._rules[direction], self._house, message.item.id, now)
+
+    def _note(
+        self, message: Message, direction: Direction, assessed: Assessed, sends: list[Send], seconds: float
+    ) -> None:
+        verdict = assessed.verdict
+        metrics.verdicts.labels(direction, verdict.action).inc()
+        reported = [send for send in sends if send.place is Place.REDELIVER]
+        if reported:
+            metrics.reports.labels("blocked").inc()
+        self._log.info(
+            "screened",
+            id=message.item.id,
+            action=verdict.action.value,
+            direction=direction.value,
+            reasons=list(verdict.reasons),
+            ambiguous=verdict.ambiguous,
+            parts=len(assessed.screening.seen),
+            octets=len(message.content),
+            to=[f"{send.place}/{send.message.item.destination or ''}".rstrip("/") for send in sends[:20]],
+            seconds=round(seconds, 4),
+        )

@@ -1,0 +1,84 @@
+"""Where a multipart's body is cut (RFC 2046 section 5.1.1)."""
+
+import re
+from typing import NamedTuple
+
+from services.screener.mime.anomaly import Limits
+
+_CONTENT = rb"(?:content-(?:type|transfer-encoding|disposition))[ \t]*:"
+_PART = re.compile(rb"(?:\A|\n)--[^\n]{1,250}\n(?:[!-9;-~]{1,80}:[^\n]*\n){0,4}" + _CONTENT, re.IGNORECASE)
+_FIELD = re.compile(rb"[ \t\r\n]*" + _CONTENT, re.IGNORECASE)
+
+
+class Delimiter(NamedTuple):
+    """One delimiter line; `cut` is where the line end that belongs to it begins."""
+
+    cut: int
+    line: int
+    after: int
+    """Past the line's own end."""
+    closes: bool
+
+
+class Delimiters(NamedTuple):
+    """The delimiter lines of one boundary in order, up to the closing one."""
+
+    lines: tuple[Delimiter, ...]
+    reopened: bool
+    """An opening delimiter line was found after the closing one."""
+    longer: tuple[bytes, ...]
+    """Lines that begin with the delimiter, go on, and are followed by a Content field."""
+    over_limit: bool
+
+
+def find_delimiters(source: bytes, start: int, end: int, boundary: bytes, limits: Limits) -> Delimiters:
+    """Return the delimiters of `boundary` in a body that spans `start` to `end`."""
+    mark = b"--" + boundary
+    lines: list[Delimiter] = []
+    longer: list[bytes] = []
+    reopened = False
+    hits = 0
+    position = start
+    while (at := _next_line(source, position, start, end, mark)) >= 0:
+        hits += 1
+        if hits > 4 * limits.parts or len(lines) > limits.parts:
+            return Delimiters(tuple(lines), reopened, tuple(longer), over_limit=True)
+        newline = source.find(b"\n", at, end)
+        after = end if newline < 0 else newline + 1
+        rest = source[at + len(mark) : min(after, at + len(mark) + 1000)].strip(b" \t\r\n")
+        if rest not in {b"", b"--"}:
+            if _FIELD.match(source, after, min(end, after + 200)):
+                longer.append(mark + rest)
+        elif lines and lines[-1].closes:
+            reopened = reopened or not rest
+        else:
+            lines.append(Delimiter(_cut(source, start, at), at, after, rest == b"--"))
+        position = max(after - 1, at + 1)
+    return Delimiters(tuple(lines), reopened, tuple(longer), over_limit=False)
+
+
+def _next_line(source: bytes, position: int, start: int, end: int, mark: bytes) -> int:
+    if position == start and source.startswith(mark, start, end):
+        return start
+    found = source.find(b"\n" + mark, position, end)
+    return -1 if found < 0 else found + 1
+
+
+def _cut(source: bytes, start: int, at: int) -> int:
+    """Return where the line end before a delimiter begins, not before the body does."""
+    cut = at
+    if cut > start and source[cut - 1 : cut] == b"\n":
+        cut -= 1
+        if cut > start and source[cut - 1 : cut] == b"\r":
+            cut -= 1
+    return cut
+
+
+def looks_like_parts(source: bytes, start: int, end: int) -> bool:
+    """Return whether a region holds a line `--something` followed by Content fields: parts to a guessing program."""
+    return _PART.search(source, max(start - 1, 0), end) is not None
+
+
+def starts_with_field(source: bytes, start: int, end: int) -> bool:
+    """Return whether a body begins with a Content field: a header to a program that saw no blank line."""
+    return _FIELD.match(source, start, min(end, start + 1000)) is not None

@@ -1,0 +1,128 @@
+"""A raw header section as fields with their byte ranges (RFC 5322 section 2.2).
+
+Lines may end with CRLF or LF, so that files from disk are read as they are. What programs read differently
+is reported beside the fields, never repaired.
+"""
+
+import re
+from typing import NamedTuple
+
+from services.screener.mime.anomaly import Anomaly, Limits
+
+_FIELD = re.compile(rb"([!-9;-~]+)([ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+_BLANK = re.compile(rb"\r?\n")
+_PLAIN_NAME = re.compile(r"[a-z0-9-]+")
+_DIRTY_NAME = re.compile(r"content-[a-z-]+")
+_BARE_CR = re.compile(rb"\r(?![\n])")
+_HIDDEN = re.compile(rb"\n[ \t]+(?:content-(?:type|transfer-encoding|disposition))[ \t]*:", re.IGNORECASE)
+_BLANK_CONTINUATION = re.compile(rb"\n[ \t]+\r?(?:\n|\Z)")
+_UNFOLD = re.compile(rb"\r?\n")
+_SIGNED_LISTS = re.compile(r"arc-|.*signature$")
+"""Fields whose list of signed fields legitimately folds to a line "Content-Type:..."."""
+
+
+class Field(NamedTuple):
+    """One field; `name` in lower case, `value` unfolded and trimmed, the range with its line ends."""
+
+    name: str
+    value: bytes
+    start: int
+    end: int
+
+
+class Header(NamedTuple):
+    """A header section: fields in order, where it ends, where the body starts, and what is in doubt."""
+
+    fields: tuple[Field, ...]
+    start: int
+    end: int
+    """Past the last field, before the blank line."""
+    body_start: int
+    anomalies: frozenset[Anomaly]
+
+    def values(self, name: str) -> list[bytes]:
+        """Return the values of every field of that name, without repetitions, in order."""
+        return list(dict.fromkeys(field.value for field in self.fields if field.name == name))
+
+
+def parse_header(raw: bytes, start: int, end: int, limits: Limits, *, is_message: bool) -> Header:
+    """Return the header section that starts at `start` in `raw`, reading no further than `end`.
+
+    `is_message` allows the "From " line that mailbox files put first.
+    """
+    stop, body_start, too_large = _extent(raw, start, end, limits)
+    anomalies = {Anomaly.LIMIT} if too_large else set()
+    fields: list[Field] = []
+    stray: list[int] = []
+    position = start
+    while position < stop:
+        match = _FIELD.match(raw, position, stop)
+        if match is None:
+            stray.append(position)
+            newline = raw.find(b"\n", position, stop)
+            position = stop if newline < 0 else newline + 1
+            continue
+        fields.append(_field(match, anomalies))
+        position = match.end()
+        if len(fields) > limits.fields:
+            anomalies.add(Anomaly.LIMIT)
+            break
+    anomalies |= _stray_lines(raw, start, stray, fields, is_message=is_message)
+    anomalies |= _octets(raw, start, stop)
+    return Header(tuple(fields), start, stop, body_start, frozenset(anomalies))
+
+
+def _extent(raw: bytes, start: int, end: int, limits: Limits) -> tuple[int, int, bool]:
+    """Return where the fields stop, where the body starts, and whether the section is over the limit."""
+    blank = _BLANK.match(raw, start, end)
+    if blank is not None:
+        return start, blank.end(), False
+    cap = min(end, start + limits.header_octets)
+    crlf = raw.find(b"\n\r\n", start, cap)
+    lf = raw.find(b"\n\n", start, cap if crlf < 0 else crlf)
+    if lf >= 0:
+        return lf + 1, lf + 2, False
+    if crlf >= 0:
+        return crlf + 1, crlf + 3, False
+    if cap == end:
+        return end, end, False
+    cut = raw.rfind(b"\n", start, cap) + 1 or cap
+    return cut, cut, True
+
+
+def _field(match: re.Match[bytes], anomalies: set[Anomaly]) -> Field:
+    name = match[1].decode("ascii").lower()
+    value = match[3]
+    if b"\n" in value:
+        if _HIDDEN.search(value) and not _SIGNED_LISTS.match(name):
+            anomalies.add(Anomaly.HIDDEN_FIELD)
+        value = _UNFOLD.sub(b"", value)
+    inside = _DIRTY_NAME.search(name) if match[2] or not _PLAIN_NAME.fullmatch(name) else None
+    if inside is not None:
+        anomalies.add(Anomaly.BAD_FIELD_NAME)
+        name = inside[0]
+    return Field(name, value.strip(b" \t\r\n"), match.start(), match.end())
+
+
+def _stray_lines(raw: bytes, start: int, stray: list[int], fields: list[Field], *, is_message: bool) -> set[Anomaly]:
+    """Say whether lines that are no fields matter: some programs end the header there."""
+    if is_message and stray and stray[0] == start and raw.startswith((b"From ", b">From "), start):
+        stray = stray[1:]
+    found = set()
+    if stray and (not is_message or any(f.start > stray[0] and f.name.startswith("content-") for f in fields)):
+        found.add(Anomaly.NOT_A_FIELD)
+    content = [field for field in fields if field.name.startswith("content-")]
+    if content:
+        blank = _BLANK_CONTINUATION.search(raw, start, content[-1].start)
+        if blank is not None:
+            found.add(Anomaly.BLANK_CONTINUATION)
+    return found
+
+
+def _octets(raw: bytes, start: int, stop: int) -> set[Anomaly]:
+    found = set()
+    if raw.find(b"\0", start, stop) >= 0:
+        found.add(Anomaly.NUL)
+    if raw.find(b"\r", start, stop) >= 0 and _BARE_CR.search(raw, start, stop):
+        found.add(Anomaly.BARE_CR)
+    return found

@@ -1,0 +1,133 @@
+r"""Structured field values: `type/subtype; attribute=value` (RFC 2045 section 5.1, RFC 2183).
+
+The strict grammar is tried first; what fails it is read again by a forgiving splitter, and the flaws say so.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+_TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
+_MAIN = re.compile(rb"[ \t]*([^;\"()\s]*)[ \t]*(?=;|\Z)")
+_PARAM = re.compile(
+    rb"[ \t]*(" + _TOKEN + rb")([ \t]*)=([ \t]*)(?:\"((?:[^\"\\]|\\.)*)\"|([^;\"()\s\\]+))[ \t]*(?=;|\Z)",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_MARKS = re.compile(rb"[;\"\\]")
+_COMMENT = re.compile(rb"\([^()]*\)")
+
+
+class Flaw(StrEnum):
+    """How a value departs from the grammar."""
+
+    COMMENT = "comment"
+    PARAMETER = "parameter"
+    TOO_MANY = "too many"
+
+
+class Param(NamedTuple):
+    """One parameter: `name` in lower case with its RFC 2231 marks; `value` unquoted and unescaped; `raw` as written."""
+
+    name: str
+    value: bytes
+    raw: bytes
+    quoted: bool
+    spaced: bool
+    """White space round the `=`."""
+
+
+class Value(NamedTuple):
+    """A value: the part before the first semicolon in lower case, its parameters, its flaws."""
+
+    main: str
+    params: tuple[Param, ...]
+    flaws: frozenset[Flaw]
+
+
+def parse_value(value: bytes, limit: int) -> Value:
+    """Return what an unfolded value says; parameters beyond `limit` are left out and noted."""
+    main = _MAIN.match(value)
+    if main is None:
+        return _forgiving(value, limit)
+    params: list[Param] = []
+    position = main.end()
+    while position < len(value):
+        position += 1
+        match = _PARAM.match(value, position)
+        if match is None:
+            if value[position:].strip(b" \t;"):
+                return _forgiving(value, limit)
+            break
+        if len(params) >= limit:
+            return Value(_text(main[1]), tuple(params), frozenset({Flaw.TOO_MANY}))
+        params.append(_param(match))
+        position = match.end()
+    return Value(_text(main[1]), tuple(params), frozenset())
+
+
+def _param(match: re.Match[bytes]) -> Param:
+    raw = match[5] if match[4] is None else match[4]
+    value = raw if match[4] is None else _ESCAPE.sub(rb"\1", raw)
+    return Param(_text(match[1]), value, raw, match[4] is not None, bool(match[2] or match[3]))
+
+
+def _forgiving(value: bytes, limit: int) -> Value:
+    """Split at semicolons outside quotes, take names and values as they come, with and without comments."""
+    flaws = {Flaw.PARAMETER}
+    readings = [value]
+    bare = _COMMENT.sub(b"", value)
+    if bare != value:
+        flaws = {Flaw.COMMENT}
+        readings.append(bare)
+    params: list[Param] = []
+    main = ""
+    for reading in readings:
+        pieces = _pieces(reading)
+        main = _text(pieces[0]).strip()
+        for piece in pieces[1:]:
+            if len(params) >= limit:
+                flaws.add(Flaw.TOO_MANY)
+                break
+            params += _loose_params(piece)
+    return Value(main, tuple(dict.fromkeys(params)), frozenset(flaws))
+
+
+def _pieces(value: bytes) -> list[bytes]:
+    """Split at semicolons outside quotes, in linear time; where the quotes do not balance, at every semicolon."""
+    cuts: list[int] = []
+    quoted = False
+    escaped = -1
+    for mark in _MARKS.finditer(value):
+        at = mark.start()
+        if at == escaped:
+            continue
+        if mark[0] == b"\\":
+            escaped = at + 1 if quoted else -1
+        elif mark[0] == b'"':
+            quoted = not quoted
+        elif not quoted:
+            cuts.append(at)
+    if quoted:
+        return value.split(b";")
+    edges = [-1, *cuts, len(value)]
+    return [value[edges[n] + 1 : edges[n + 1]] for n in range(len(edges) - 1)]
+
+
+def _loose_params(piece: bytes) -> list[Param]:
+    name, equals, raw = piece.partition(b"=")
+    if not equals:
+        return []
+    key = _text(name).strip()
+    whole = raw.strip(b" \t\r\n")
+    inner = whole.strip(b'"')
+    spaced = name != name.strip() or raw != raw.lstrip()
+    found = [Param(key, _ESCAPE.sub(rb"\1", inner), inner, whole[:1] == b'"', spaced)]
+    first = inner.split(None, 1)
+    if len(first) > 1 and whole[:1] != b'"':
+        found.append(Param(key, first[0], first[0], quoted=False, spaced=spaced))
+    return found
+
+
+def _text(token: bytes) -> str:
+    return token.decode("latin-1").lower()

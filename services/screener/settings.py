@@ -1,0 +1,46 @@
+"""What the screener needs of the configuration: no secret among it, so that a child process may be told."""
+
+from typing import Self
+
+import msgspec
+
+from services.screener.assess import House
+from services.screener.rules import RuleSet, compile_rules
+from shared.config.model import Config, Rules
+from shared.model import Direction
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Settings as plain values."""
+
+    hostname: str
+    postmaster: str
+    organisation: str
+    helpdesk: str
+    retention: float
+    inbound: Rules
+    outbound: Rules
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of a configuration."""
+        return cls(
+            hostname=config.hostname,
+            postmaster=config.relay.postmaster,
+            organisation=config.screener.organisation or config.hostname,
+            helpdesk=config.screener.helpdesk or config.relay.postmaster,
+            retention=float(config.quarantine.retention),
+            inbound=config.screener.inbound,
+            outbound=config.screener.outbound,
+        )
+
+    def rules(self) -> dict[Direction, RuleSet]:
+        """Return the rules of both directions. Raise ConfigError for an action that does not exist."""
+        return {
+            Direction.INBOUND: compile_rules(self.inbound, Direction.INBOUND),
+            Direction.OUTBOUND: compile_rules(self.outbound, Direction.OUTBOUND),
+        }
+
+    def house(self) -> House:
+        """Return what notices say about us."""
+        return House(self.organisation, self.helpdesk, self.retention)
