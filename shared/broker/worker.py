@@ -52,7 +52,7 @@ def failed(stage: Stage, message: Message, error: BaseException, now: float) -> 
     """Return what follows from a handler's exception: the stage's ladder, step by step, then mail.dead."""
     item = message.item
     failures = item.failures + 1
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")[:500]
+    text = " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").splitlines())[:500]
     tried = msgspec.structs.replace(item.tried(Attempt(at=now, stage=stage, text=text)), failures=failures)
     if failures >= PARK_AFTER:
         return parked(Message(tried, message.content), f"failed {failures} times in {stage}, last: {text}")

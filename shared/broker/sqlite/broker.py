@@ -15,7 +15,7 @@ from shared.broker.sqlite.subscription import SqliteSubscription
 from shared.broker.sqlite.writer import Writer
 from shared.broker.topology import Limits
 from shared.clock import Clock, wall_clock
-from shared.errors import BrokerFull, BrokerUnavailable
+from shared.errors import BrokerFull, BrokerUnavailable, MessageTooLarge
 from shared.model import Place, Send
 
 T = TypeVar("T")
@@ -35,6 +35,8 @@ class Options(NamedTuple):
     """Seconds a publish waits for its commit."""
     busy_timeout: float = 10.0
     """Seconds a transaction waits for another process that writes."""
+    max_octets: int = 512 * 1024**2
+    """Longest body taken; SQLite's own limit on one value is twice that."""
     create: bool = True
     """Create the file if it is not there."""
     clock: Clock = wall_clock
@@ -72,6 +74,8 @@ class SqliteBroker:
         for send in sends:
             item = send.message.item
             body = wire.encode(send.message)
+            if len(body) > self._options.max_octets:
+                raise MessageTooLarge(f"{item.id}: {len(body)} octets, the queue file takes {self._options.max_octets}")
             queue, due_at = store.destination(send.place, len(body), item.not_before, now)
             rows.append(store.Row(queue, due_at, item.id, body, item.reason))
         await self._put(rows)

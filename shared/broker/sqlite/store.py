@@ -97,6 +97,11 @@ def give_back(connection: sqlite3.Connection, seqs: Iterable[int]) -> None:
     )
 
 
+def put_back(connection: sqlite3.Connection, seqs: Iterable[int]) -> None:
+    """End leases of bodies that nobody had begun to handle: nothing to count against them."""
+    connection.executemany("UPDATE item SET leased = 0 WHERE seq = ? AND leased = 1", ((seq,) for seq in seqs))
+
+
 def reclaim(connection: sqlite3.Connection) -> int:
     """End every lease, their owner being dead; return how many there were."""
     return connection.execute("UPDATE item SET leased = 0, returns = returns + 1 WHERE leased = 1").rowcount

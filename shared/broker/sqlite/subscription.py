@@ -90,7 +90,7 @@ class SqliteSubscription:
             self._timer.cancel()
         handed_back = list(self._ahead)
         self._ahead.clear()
-        await asyncio.gather(self._end(handed_back, store.give_back), self._pump)
+        await asyncio.gather(self._end(handed_back, store.put_back), self._pump)
 
     async def close(self) -> None:
         """Cancel, and hand back what is in hand too: it is lost to whoever holds it."""
@@ -109,7 +109,7 @@ class SqliteSubscription:
         except BrokerError:  # closed: the leases end with this process
             for leased in leases:
                 leased.lost = True
-        if how is store.give_back:
+        if how is not store.forget:
             self._touched(self._queue)
 
     async def _lease_ahead(self) -> None:
@@ -133,7 +133,7 @@ class SqliteSubscription:
         found, next_due = await self._writer.submit(lambda connection: store.lease(connection, self._queue, room, now))
         leases = [Leased(lease, self) for lease in found]
         if self._cancelled:
-            await self._end(leases, store.give_back)
+            await self._end(leases, store.put_back)
             return
         self._ahead.extend(leases)
         if leases:
