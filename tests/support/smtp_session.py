@@ -211,7 +211,9 @@ class Session:
             time.sleep(step.seconds)
             step = step.reply
         if isinstance(step, str):
-            self.connection.sendall("".join(f"{line}\r\n" for line in step.split("\n")).encode())
+            self.connection.sendall(
+                "".join(f"{line}\r\n" for line in step.split("\n")).encode("utf-8", "surrogateescape")
+            )
             return step[:1] in {"2", "3"}
         if isinstance(step, Hang):
             while self.connection.recv(4096):
