@@ -276,8 +276,7 @@ FORWARDED = multipart(
     [
         TEXT,
         'Content-Type: message/rfc822; name="Unterlagen.eml"\n'
-        + 'Content-Disposition: attachment; filename="Unterlagen.eml"\n\n'
-        + OUTLOOK.decode().replace("\r\n", "\n"),
+        'Content-Disposition: attachment; filename="Unterlagen.eml"\n\n' + OUTLOOK.decode().replace("\r\n", "\n"),
     ]
 )
 
@@ -320,11 +319,15 @@ CALENDAR = multipart(
 REPORT = multipart(
     [
         "Content-Description: Notification\nContent-Type: text/plain; charset=us-ascii\n\nUndelivered.\n",
-        "Content-Description: Delivery report\nContent-Type: message/delivery-status\n\n"
-        + "Reporting-MTA: dns; mx.example.net\n\n"
-        + "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n",
-        "Content-Description: Undelivered Message Headers\nContent-Type: text/rfc822-headers\n\n"
-        + 'Content-Type: multipart/mixed; boundary="x"\nFrom: a@example.org\n',
+        (
+            "Content-Description: Delivery report\nContent-Type: message/delivery-status\n\n"
+            "Reporting-MTA: dns; mx.example.net\n\n"
+            "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n"
+        ),
+        (
+            "Content-Description: Undelivered Message Headers\nContent-Type: text/rfc822-headers\n\n"
+            'Content-Type: multipart/mixed; boundary="x"\nFrom: a@example.org\n'
+        ),
     ],
     subtype="report; report-type=delivery-status",
     boundary="9B095B5ADSN=_01D8/mx.example.net",

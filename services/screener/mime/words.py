@@ -9,16 +9,21 @@ import re
 
 _WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(rb"(\?=)[ \t\r\n]+(=\?)")
+_NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined"})
+"""Python's codecs that decode text but are no charsets of mail."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def decode_octets(octets: bytes, charset: str = "") -> str:
-    """Return text in `charset`, or in UTF-8, or in Latin-1, whichever works first."""
+    """Return text in `charset`, or in UTF-8, or in Latin-1, whichever works first; it can always be encoded again."""
+    if charset.lower().replace("-", "_") in _NO_CHARSETS:
+        charset = ""
     for name in (charset, "utf-8"):
         try:
-            return octets.decode(name)
+            text = octets.decode(name)
         except (LookupError, ValueError):  # no such charset, or octets that are not in it
             continue
+        return text if text.isascii() else text.encode("utf-8", "replace").decode()  # lone surrogates out of UTF-7
     return octets.decode("latin-1")
 
 

@@ -1,0 +1,86 @@
+"""Screening without a relay: what `sluice screen` does with files, maildirs and folders (DESIGN section 6)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from services.screener.assess import assess, reports
+from services.screener.settings import Settings
+from shared.config.model import Config
+from shared.ids import derive_id
+from shared.model import Direction, PartReport, Verdict
+
+_MAILDIR = ("cur", "new")
+
+
+class Result(NamedTuple):
+    """What screening one message gave."""
+
+    verdict: Verdict
+    parts: tuple[PartReport, ...]
+    """Every part, not only those a rule acted on."""
+    sha256_in: str
+    sha256_out: str
+    """Equal to `sha256_in` unless the message was stripped."""
+    content: bytes
+    """What goes on if the verdict is pass or strip: the very octets that came in on pass."""
+
+
+def screen_bytes(config: Config, data: bytes, direction: Direction, now: float) -> Result:
+    """Return what the screener makes of a message. Line ends may be CRLF or LF; they stay what they are."""
+    settings = Settings.of(config)
+    digest = hashlib.sha256(data).hexdigest()
+    reference = derive_id(digest, "screen", now)
+    assessed = assess(data, settings.rules()[direction], settings.house(), reference, now)
+    out = digest if assessed.content is data else hashlib.sha256(assessed.content).hexdigest()
+    return Result(assessed.verdict, reports(assessed.screening), digest, out, assessed.content)
+
+
+def to_json(file: str, result: Result) -> str:
+    """Return one line of `sluice screen --json`, without its line end."""
+    return json.dumps(
+        {
+            "file": file,
+            "verdict": result.verdict.action.value,
+            "reasons": list(result.verdict.reasons),
+            "ambiguous": result.verdict.ambiguous,
+            "parts": [
+                {
+                    "path": part.path,
+                    "names": list(part.names),
+                    "declared_type": part.declared_type,
+                    "detected_type": part.detected_type,
+                    "size": part.size,
+                    "action": part.action,
+                    "rule": part.rule,
+                }
+                for part in result.parts
+            ],
+            "sha256_in": result.sha256_in,
+            "sha256_out": result.sha256_out,
+        },
+        ensure_ascii=False,
+    )
+
+
+def iter_messages(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the octets of every message: files, of a maildir what is in cur and new, of folders all files.
+
+    In the order given, folders sorted by name; names that begin with a dot are left out. Raise OSError for a path that
+    does not exist or cannot be read.
+    """
+    for path in paths:
+        for file in _in_folder(path) if path.is_dir() else (path,):
+            yield str(file), file.read_bytes()
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    maildir = all((folder / name).is_dir() for name in _MAILDIR)
+    entries = [folder / name for name in _MAILDIR] if maildir else sorted(folder.iterdir())
+    for entry in entries:
+        if entry.is_dir() and not entry.name.startswith("."):
+            yield from _in_folder(entry)
+        elif entry.is_file() and not entry.name.startswith("."):
+            yield entry
