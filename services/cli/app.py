@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import check, queue, stages, user
+from services.cli import broker, check, queue, stages, user
 from services.cli.common import FAILED, USAGE
 from shared.errors import ConfigError, SluiceError
 
@@ -23,6 +23,7 @@ stages.add_to(app)
 check.add_to(app)
 app.add_typer(user.app, name="user")
 app.add_typer(queue.app, name="queue")
+app.add_typer(broker.app, name="broker")
 
 
 def _show_version(wanted: bool) -> None:
