@@ -1,0 +1,150 @@
+"""AUTH dialogues, the users file, and checking passwords: the same answer for a wrong name and a wrong password."""
+
+import base64
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from services.ingress import replies
+from services.ingress.auth import Authenticator, Credentials, decode, dialogue, plain
+from services.ingress.replies import Refuse
+from services.ingress.users import add_user, list_users, load_users, remove_user, verify
+from shared.errors import ConfigError, SluiceError
+
+
+def b64(text: bytes) -> bytes:
+    return base64.b64encode(text)
+
+
+class Client:
+    """Answers challenges from a list."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.asked: list[bytes] = []
+
+    async def ask(self, challenge: bytes) -> bytes:
+        self.asked.append(challenge)
+        return self.answers.pop(0)
+
+
+BOB = Credentials("bob", "s3cret")
+DIALOGUES = [
+    ("PLAIN", b64(b"\0bob\0s3cret"), [], BOB),
+    ("PLAIN", None, [b64(b"\0bob\0s3cret")], BOB),
+    ("PLAIN", None, [b64(b"bob\0bob\0s3cret")], BOB),
+    ("PLAIN", None, [b64(b"eve\0bob\0s3cret")], replies.AUTH_FAILED),
+    ("PLAIN", None, [b"*"], replies.AUTH_ABORTED),
+    ("PLAIN", b"=", [], replies.AUTH_ENCODING),
+    ("PLAIN", b"!!!!", [], replies.AUTH_ENCODING),
+    ("PLAIN", b64(b"bob\0s3cret"), [], replies.AUTH_ENCODING),
+    ("PLAIN", b64(b"\0bob\0a\0b"), [], replies.AUTH_ENCODING),
+    ("PLAIN", b64(b"\0b\xffb\0x"), [], replies.AUTH_ENCODING),
+    ("PLAIN", b64("\0bob\0pä".encode()), [], Credentials("bob", "pä")),
+    ("LOGIN", None, [b64(b"bob"), b64(b"s3cret")], BOB),
+    ("LOGIN", b64(b"bob"), [b64(b"s3cret")], BOB),
+    ("LOGIN", None, [b"*"], replies.AUTH_ABORTED),
+    ("LOGIN", None, [b64(b"bob"), b"*"], replies.AUTH_ABORTED),
+    ("LOGIN", None, [b64(b"bob"), b"no base64"], replies.AUTH_ENCODING),
+    ("LOGIN", None, [b64(b"bob"), b""], Credentials("bob", "")),
+]
+
+
+@pytest.mark.parametrize(("mechanism", "initial", "answers", "expected"), DIALOGUES)
+async def test_dialogue(
+    mechanism: str, initial: bytes | None, answers: list[bytes], expected: Credentials | Refuse
+) -> None:
+    client = Client(*answers)
+    assert await dialogue(mechanism, initial, client.ask) == expected
+    assert not client.answers
+
+
+async def test_login_asks_in_the_words_that_clients_know() -> None:
+    client = Client(b64(b"bob"), b64(b"x"))
+    await dialogue("LOGIN", None, client.ask)
+    assert [base64.b64decode(challenge) for challenge in client.asked] == [b"Username:", b"Password:"]
+
+
+def test_responses_are_strict_base64() -> None:
+    assert decode(b"Zg==") == b"f"
+    assert decode(b"Zg") == replies.AUTH_ENCODING
+    assert decode(b"Zg==\n") == replies.AUTH_ENCODING
+    assert plain(b"") == replies.AUTH_ENCODING
+
+
+def test_credentials_never_show_the_password() -> None:
+    assert "s3cret" not in repr(BOB)
+    assert "s3cret" not in f"{BOB}"
+
+
+def test_users_are_added_listed_replaced_and_removed(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    assert list_users(file) == []
+    assert add_user(file, "Zoe@Example.org", "one")
+    assert add_user(file, "bob", "two")
+    assert not add_user(file, "BOB", "three")
+    assert list_users(file) == ["bob", "zoe@example.org"]
+    assert verify(load_users(file)["bob"], "three")
+    assert not verify(load_users(file)["bob"], "two")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "three" not in file.read_text()
+    assert remove_user(file, "Bob")
+    assert not remove_user(file, "bob")
+    assert list_users(file) == ["zoe@example.org"]
+    assert [path.name for path in tmp_path.iterdir()] == ["users"]
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "a b", "a\nb", "#a", "a\0b", "x" * 256])
+def test_impossible_user_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SluiceError):
+        add_user(tmp_path / "users", name, "password")
+
+
+def test_an_empty_password_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SluiceError, match="empty"):
+        add_user(tmp_path / "users", "bob", "")
+
+
+def test_two_writers_lose_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    names = [f"user{number}" for number in range(6)]
+    threads = [threading.Thread(target=add_user, args=(file, name, "x")) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list_users(file) == names
+
+
+@pytest.mark.parametrize("text", ["bob\n", "bob:plain-secret\n", ":$argon2id$x\n", "a b:$argon2id$x\n"])
+def test_a_bad_users_file_names_the_line_and_not_its_text(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "users"
+    file.write_text(f"# comment\n\n{text}")
+    with pytest.raises(ConfigError, match="line 3") as caught:
+        load_users(file)
+    assert "plain-secret" not in str(caught.value)
+
+
+async def test_checking_passwords(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    add_user(file, "bob", "s3cret")
+    authenticator = Authenticator(file, 4)
+    assert await authenticator.check(Credentials("BOB", "s3cret")) == "bob"
+    assert await authenticator.check(Credentials("bob", "wrong")) == replies.AUTH_FAILED
+    assert await authenticator.check(Credentials("eve", "s3cret")) == replies.AUTH_FAILED
+    authenticator.close()
+
+
+async def test_a_changed_users_file_counts_at_once_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    authenticator = Authenticator(file, 4)
+    assert await authenticator.check(BOB) == replies.AUTH_FAILED
+    add_user(file, "bob", "s3cret")
+    assert await authenticator.check(BOB) == "bob"
+    file.write_text("nonsense\n")
+    assert await authenticator.check(BOB) == "bob"
+    file.write_text("# nobody\n")
+    assert await authenticator.check(BOB) == replies.AUTH_FAILED
+    authenticator.close()
