@@ -13,7 +13,7 @@ from shared.broker.port import Broker
 from shared.broker.topology import User
 from shared.config.model import Config
 from shared.dns.resolver import DnsResolver
-from shared.runtime import App, run_app
+from shared.runtime import App, MayFail, run_app
 
 
 class Stages:
@@ -39,6 +39,14 @@ class Stages:
             trouble = app.trouble()
             if trouble is not None:
                 return f"{name}: {trouble}"
+        return None
+
+    def failure(self) -> BaseException | None:
+        """Return what broke a stage: then the whole process ends."""
+        for _, app in self._stages:
+            failure = app.failure() if isinstance(app, MayFail) else None
+            if failure is not None:
+                return failure
         return None
 
     async def drain(self, grace: float) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import uvloop
 
@@ -38,6 +38,15 @@ class App(Protocol):
 
     async def drain(self, grace: float) -> None:
         """Take nothing new, finish what is in hand for `grace` seconds, hand the rest back."""
+        ...
+
+
+@runtime_checkable
+class MayFail(Protocol):
+    """An app that can break after its start; its process then drains and exits 1, for its supervisor to restart."""
+
+    def failure(self) -> BaseException | None:
+        """Return what broke it, or None."""
         ...
 
 
@@ -84,6 +93,7 @@ class _Process:
         self._app: App | None = None
         self._stop = asyncio.Event()
         self._signals = 0
+        self._failure: BaseException | None = None
 
     async def run(self) -> int:
         """Return the exit status."""
@@ -115,6 +125,8 @@ class _Process:
                 raise
             self._log.error("stopped before the drain had ended", grace=grace)
             return FAILED
+        if self._failure is not None:
+            raise self._failure
         self._log.info("stopped")
         return 0
 
@@ -144,7 +156,16 @@ class _Process:
                 elif before:
                     self._log.info("ready")
                 before = trouble
+            self._look_for_failure()
             await asyncio.sleep(TURN)
+
+    def _look_for_failure(self) -> None:
+        failure = self._app.failure() if isinstance(self._app, MayFail) else None
+        if failure is not None and not self._stop.is_set():
+            while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+                failure = failure.exceptions[0]
+            self._failure = failure
+            self._stop.set()
 
     def _trouble(self) -> str | None:
         if self._stop.is_set():

@@ -38,6 +38,11 @@ class App:
             raise ZeroDivisionError("a bug")
     def trouble(self):
         return "the broker is away" if kind == "troubled" else None
+    def failure(self):
+        return {
+            "breaks": SluiceError("queue.db: in use; stop the other"),
+            "breaks-in-a-group": ExceptionGroup("tasks", [SluiceError("queue.db: in use; stop the other")]),
+        }.get(kind)
     async def drain(self, grace):
         print("draining", grace, flush=True)
         if kind == "slow-drain":
@@ -167,6 +172,16 @@ def test_a_bug_is_one_structured_line() -> None:
     assert status == 1
     assert events(err) == ["crashed"]
     assert "ZeroDivisionError" in err
+
+
+@pytest.mark.parametrize("kind", ["breaks", "breaks-in-a-group"])
+def test_an_app_that_breaks_ends_its_process(kind: str) -> None:
+    """It drains what it can, and its supervisor sees status 1 and the reason."""
+    with running(kind) as run:
+        status, out, err = run.end()
+    assert status == 1
+    assert out.splitlines() == ["opened", "draining 50.0", "closed"]
+    assert err.splitlines()[-1] == "sluice: queue.db: in use; stop the other"
 
 
 def test_trouble_turns_readiness_red_and_is_logged() -> None:
