@@ -4,6 +4,7 @@
 `queue_for` where a send goes. No queue name is derived from anything a stranger sends (BROKER.md).
 """
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -213,6 +214,11 @@ def policies(limits: Limits) -> list[Policy]:
                 }
                 found.append(Policy(f"mail-{stage}-wait-{step}{suffix.replace('.', '-')}", pattern, definition))
     return found
+
+
+def policy_for(queue: str, limits: Limits) -> Policy:
+    """Return the one policy that applies to a queue of the product."""
+    return next(policy for policy in policies(limits) if re.search(policy.pattern, queue))
 
 
 def permissions() -> dict[User, Permission]:
