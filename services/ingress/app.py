@@ -1,6 +1,7 @@
 """Ingress as an app: built from the configuration and a publisher, started, asked, drained (shared/runtime.py)."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from services.ingress.auth import Authenticator
@@ -62,14 +63,15 @@ class IngressApp:
         """Accept no connection, end idle sessions with 421, let messages past the final dot have their reply."""
         self._state = "draining"
         self._server.close()
-        tasks = [session.task for session in self._site.open]
-        for session in tuple(self._site.open):
-            session.stop()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        until = time.monotonic() + grace
+        while self._site.open and time.monotonic() < until:
+            for session in tuple(self._site.open):
+                session.stop()
+            await asyncio.wait([session.task for session in self._site.open], timeout=until - time.monotonic())
+        late = [session.task for session in self._site.open]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         if self._site.authenticator is not None:
             self._site.authenticator.close()
 

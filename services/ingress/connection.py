@@ -70,6 +70,7 @@ class Connection(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or begin again under TLS, where aiosmtpd forgets all state (RFC 3207 section 4.2)."""
         super().connection_made(transport)
+        self.site.open.add(self)
         tls = transport.get_extra_info("ssl_object")
         self.tls_version = f"{tls.version()} {tls.cipher()[0]}" if tls is not None else None
 
@@ -162,7 +163,6 @@ class Connection(SMTP):
         self.address = str(peer[0]) if peer else "unknown"
         started = time.monotonic()
         end = "error"
-        self.site.open.add(self)
         try:
             with metrics.sessions.track_inprogress():
                 end = await self._converse()

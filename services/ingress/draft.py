@@ -33,10 +33,14 @@ class Draft(AiosmtpdEnvelope):
         self.origin = origin
         self.params = params
 
-    def add(self, mailbox: Mailbox, params: RcptParams) -> None:
-        """Add a recipient; what was asked for the first of two equal ones stands."""
+    def add(self, mailbox: Mailbox, params: RcptParams, limit: int) -> bool:
+        """Add a recipient; False if that is one too many. What was asked for the first of two equal ones stands."""
         address = str(mailbox)
-        self.recipients.setdefault(address, Recipient(address, orcpt=params.orcpt, notify=params.notify))
+        if address not in self.recipients:
+            if len(self.recipients) >= limit:
+                return False
+            self.recipients[address] = Recipient(address, orcpt=params.orcpt, notify=params.notify)
+        return True
 
     def finished(self) -> Envelope:
         """Return the envelope as a value."""

@@ -235,10 +235,8 @@ class Session(Connection):
         mailbox = decide_recipient(self.site.rules, self.party, rcpt.recipient)
         if isinstance(mailbox, Refuse):
             return mailbox
-        if len(self.envelope.recipients) >= self.site.settings.max_recipients:
-            return replies.TOO_MANY_RECIPIENTS
-        self.envelope.add(mailbox, rcpt.params)
-        return Reply(250, "2.1.5", "Ok")
+        added = self.envelope.add(mailbox, rcpt.params, self.site.settings.max_recipients)
+        return Reply(250, "2.1.5", "Ok") if added else replies.TOO_MANY_RECIPIENTS
 
     async def data(self, _: str) -> None:
         """Receive a message and make it durable."""

@@ -8,6 +8,7 @@ import pytest
 from shared.errors import BrokerFull, BrokerUnavailable, MessageTooLarge
 from shared.model import Direction, Origin, Place
 from tests.support.front import TRUSTED, Front, front_config
+from tests.support.smuggling import SMUGGLED, TERMINATORS
 from tests.support.waiting import wait_for
 
 MAIL = b"From: a@elsewhere.example\r\nSubject: x\r\n\r\nHello\r\n"
@@ -168,3 +169,20 @@ def test_a_pipelined_session_in_one_write_is_answered_in_order(front: Front) -> 
             codes.append(reply[:3])
     assert codes == ["250", "250", "550", "354", "250"] * 3 + ["221"]
     assert len(front.recorder.sends) == 3
+
+
+@pytest.mark.parametrize("terminator", TERMINATORS)
+@pytest.mark.parametrize("pipelined", [True, False], ids=["at once", "octet by octet"])
+def test_a_false_end_smuggles_nothing(front: Front, terminator: bytes, pipelined: bool) -> None:
+    """Whatever the terminator and the packets: one reply to one message, and nothing of it is published."""
+    attack = b"Subject: x\r\n\r\nhello" + terminator + SMUGGLED + b".\r\nNOOP\r\n"
+    with front.ready() as talk:
+        talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if pipelined:
+            talk.send(attack)
+        else:
+            for octet in attack:
+                talk.send(bytes([octet]))
+        assert talk.reply().startswith("550 5.6.0 ")
+        assert talk.reply() == "250 2.0.0 Ok"
+    assert front.recorder.calls == 0

@@ -131,17 +131,19 @@ class Talk:
         """Send octets as they are."""
         self.socket.sendall(octets)
 
+    def line(self) -> str:
+        """Return the next line without its end, "" at the end of the connection."""
+        try:
+            return self._file.readline().decode().rstrip("\r\n")
+        except ConnectionError:
+            return ""
+
     def reply(self) -> str:
         """Return the next reply, "" at the end of the connection."""
-        lines = []
-        while True:
-            try:
-                line = self._file.readline().decode()
-            except ConnectionError:
-                line = ""
-            lines.append(line.rstrip("\r\n"))
-            if line[3:4] != "-":
-                return "\n".join(lines)
+        lines = [self.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.line())
+        return "\n".join(lines)
 
     def ask(self, line: str) -> str:
         """Send one command and return its reply."""

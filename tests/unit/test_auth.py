@@ -1,5 +1,6 @@
 """AUTH dialogues, the users file, and checking passwords: the same answer for a wrong name and a wrong password."""
 
+import asyncio
 import base64
 import stat
 import threading
@@ -147,4 +148,24 @@ async def test_a_changed_users_file_counts_at_once_and_a_broken_one_changes_noth
     assert await authenticator.check(BOB) == "bob"
     file.write_text("# nobody\n")
     assert await authenticator.check(BOB) == replies.AUTH_FAILED
+    authenticator.close()
+
+
+async def test_so_many_hashes_at_once_and_no_more(tmp_path: Path) -> None:
+    authenticator = Authenticator(tmp_path / "users", 4)
+    answers = await asyncio.gather(*(authenticator.check(BOB) for _ in range(10)))
+    assert answers.count(replies.AUTH_FAILED) == 4
+    assert answers.count(replies.AUTH_BUSY) == 6
+    assert await authenticator.check(BOB) == replies.AUTH_FAILED
+    authenticator.close()
+
+
+async def test_a_client_that_hangs_up_does_not_free_the_thread_it_keeps_busy(tmp_path: Path) -> None:
+    authenticator = Authenticator(tmp_path / "users", 1)
+    gone = asyncio.create_task(authenticator.check(BOB))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await authenticator.check(BOB) == replies.AUTH_BUSY
+    while await authenticator.check(BOB) == replies.AUTH_BUSY:
+        await asyncio.sleep(0.01)
     authenticator.close()

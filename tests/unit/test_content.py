@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.ingress import replies
 from services.ingress.content import Content
 from services.ingress.replies import Refuse
+from tests.support.smuggling import SMUGGLED, TERMINATORS
 
 LIMIT = 10_000
 
@@ -60,25 +61,6 @@ def test_content_split_at_every_place(stream: bytes, stored: bytes | None, fault
     for first, second in itertools.combinations_with_replacement(range(len(stream) + 1), 2):
         assert read(stream[:first], stream[first:second], stream[second:]) == (stored, fault, rest)
     assert read(*(bytes([octet]) for octet in stream)) == (stored, fault, rest)
-
-
-SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<victim@example.org>\r\nDATA\r\nevil\r\n"
-TERMINATORS = [
-    b"\n.\n",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r.\r",
-    b"\r\n.\r",
-    b"\r.\r\n",
-    b"\n.\r",
-    b"\r.\n",
-    b"\r\r\n.\r\r\n",
-    b"\r\n.\r\r\n",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
-    b"\n\n.\n\n",
-    b"\r\n.\n\r\n",
-]
 
 
 @pytest.mark.parametrize("terminator", TERMINATORS)
