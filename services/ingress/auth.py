@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.ingress import replies
+from services.ingress.input import LineTooLong
 from services.ingress.replies import Refuse
 from services.ingress.users import canonical_name, hash_password, load_users, verify
 from shared import log
@@ -135,3 +136,14 @@ class Authenticator:
             self._log.error("users file not reloaded, the old one stays in force", error=str(error))
         else:
             self._log.info("users file reloaded", users=len(self._users))
+
+
+async def identify(authenticator: Authenticator, mechanism: str, initial: str, ask: Ask) -> str | Refuse:
+    """Lead the client through a mechanism and return the user's name; `initial` is "" if AUTH came without a response."""
+    if mechanism not in MECHANISMS:
+        return replies.UNKNOWN_MECHANISM if mechanism else replies.AUTH_SYNTAX
+    try:
+        credentials = await dialogue(mechanism, initial.encode() or None, ask)
+    except LineTooLong:
+        return replies.LINE_TOO_LONG
+    return credentials if isinstance(credentials, Refuse) else await authenticator.check(credentials)

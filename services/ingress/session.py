@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 from services.ingress import replies
 from services.ingress.arguments import read_mail, read_rcpt
-from services.ingress.auth import MECHANISMS, dialogue
+from services.ingress.auth import Authenticator, identify
 from services.ingress.commands import MAX_AUTH_LINE, Command
 from services.ingress.connection import Connection, Goodbye
 from services.ingress.content import Content
-from services.ingress.input import LineTooLong
+from services.ingress.extensions import keywords
 from services.ingress.intake import Transaction, accept
 from services.ingress.limits import Share
 from services.ingress.params import Offers
@@ -52,14 +53,18 @@ class Session(Connection):
     @property
     def party(self) -> Party:
         """The client as policy sees it now."""
-        listener = self.door.listener
-        counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
         return Party(
-            mode=listener.mode,
-            trusted=counts and self.site.rules.trusts(self.address),
+            mode=self.door.listener.mode,
+            trusted=self._trusted,
             user=self.session.user,
             tls=self.tls_version is not None,
         )
+
+    @cached_property
+    def _trusted(self) -> bool:
+        listener = self.door.listener
+        counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
+        return counts and self.site.rules.trusts(self.address)
 
     @property
     def is_stranger(self) -> bool:
@@ -70,11 +75,9 @@ class Session(Connection):
     def offers(self) -> Offers:
         """The extensions this client may use: DSN and SMTPUTF8 are not for strangers (DESIGN section 7)."""
         known = not self.is_stranger
-        return Offers(dsn=known, smtputf8=known, auth=self._auth_offered)
-
-    @property
-    def _auth_offered(self) -> bool:
-        return self.site.authenticator is not None and self.tls_version is not None
+        return Offers(
+            dsn=known, smtputf8=known, auth=self.site.authenticator is not None and self.tls_version is not None
+        )
 
     # Session commands.
 
@@ -85,17 +88,14 @@ class Session(Connection):
 
     async def ehlo(self, argument: str) -> None:
         """Greet, and list what this client may use, or may once it has authenticated on a submission listener."""
-        if not self._hello(argument, extended=True):
-            return
-        lines = [self.site.hostname, "PIPELINING", f"SIZE {self.site.settings.max_message_size:d}", "8BITMIME"]
-        lines.append("ENHANCEDSTATUSCODES")
-        if self.tls_context is not None and self.tls_version is None:
-            lines.append("STARTTLS")
-        if self._auth_offered:
-            lines.append(f"AUTH {' '.join(MECHANISMS)}")
-        if self.door.listener.mode is not Mode.RELAY or not self.is_stranger:
-            lines += ["DSN", "SMTPUTF8"]
-        self.say_lines(250, lines)
+        if self._hello(argument, extended=True):
+            lines = keywords(
+                self.site.settings.max_message_size,
+                starttls=self.tls_context is not None and self.tls_version is None,
+                auth=self.offers.auth,
+                dsn_and_utf8=self.door.listener.mode is not Mode.RELAY or not self.is_stranger,
+            )
+            self.say_lines(250, [self.site.hostname, *lines])
 
     def _hello(self, name: str, *, extended: bool) -> bool:
         if not _HELO.fullmatch(name):
@@ -118,12 +118,12 @@ class Session(Connection):
 
     async def auth(self, argument: str) -> None:
         """Authenticate (RFC 4954)."""
-        refused = self._auth_refusal()
-        if refused is not None:
-            self.refuse(refused)
+        authenticator = self._who_checks()
+        if isinstance(authenticator, Refuse):
+            self.refuse(authenticator)
             return
         mechanism, _, initial = argument.partition(" ")
-        result = await self._identify(mechanism.upper(), initial)
+        result = await identify(authenticator, mechanism.upper(), initial, self._challenge)
         if isinstance(result, Refuse):
             self._auth_failures += result is replies.AUTH_FAILED
             self.refuse(result, mechanism=mechanism[:20])
@@ -134,7 +134,8 @@ class Session(Connection):
         self._log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
         self.say(Reply(235, "2.7.0", "Authentication successful"))
 
-    def _auth_refusal(self) -> Refuse | None:
+    def _who_checks(self) -> Authenticator | Refuse:
+        """Return who may be asked now, or why nobody."""
         if self.site.authenticator is None:
             return replies.NO_AUTH
         if self.tls_version is None:
@@ -143,21 +144,7 @@ class Session(Connection):
             return replies.NO_HELO
         if self.session.user is not None:
             return replies.AUTHENTICATED
-        return replies.MAIL_OPEN if self.envelope.origin is not None else None
-
-    async def _identify(self, mechanism: str, initial: str) -> str | Refuse:
-        """Return the user's name."""
-        if mechanism not in MECHANISMS:
-            return replies.UNKNOWN_MECHANISM if mechanism else replies.AUTH_SYNTAX
-        try:
-            credentials = await dialogue(mechanism, initial.encode() if initial else None, self._challenge)
-        except LineTooLong:
-            return replies.LINE_TOO_LONG
-        if isinstance(credentials, Refuse):
-            return credentials
-        if self.site.authenticator is None:
-            return replies.NO_AUTH
-        return await self.site.authenticator.check(credentials)
+        return self.site.authenticator if self.envelope.origin is None else replies.MAIL_OPEN
 
     async def _challenge(self, challenge: bytes) -> bytes:
         await self.push(b"334 " + challenge)
