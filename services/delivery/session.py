@@ -96,6 +96,7 @@ class Session:
         reading = asyncio.create_task(protocol.read_response())
         reading.add_done_callback(_retrieve)
         try:
+            await asyncio.sleep(0)  # let it begin: aiosmtplib drops a reply that comes before it is waited for
             complete = await self._write(self._writer, dot_stuffed(content), reading)
             async with asyncio.timeout(self._timeouts.end):
                 response = await reading
