@@ -51,7 +51,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def printable(text: str) -> str:
     """Return text on one line, without controls, of at most MAX_TEXT characters."""
-    return _UNPRINTABLE.sub(" ", text).strip()[:MAX_TEXT]
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())[:MAX_TEXT]
 
 
 def remote_reply(code: int, text: str) -> Reply:
@@ -62,11 +62,16 @@ def remote_reply(code: int, text: str) -> Reply:
     lines = text.split("\n")
     if not 200 <= code <= 599:
         return garbage(text)
-    match = _ENHANCED.match(lines[0])
-    enhanced = match[1] if match and match[1][0] == str(code)[0] else None
-    if enhanced:
-        lines = [line[len(enhanced) :].strip() if line.startswith(enhanced) else line for line in lines]
-    return Reply(code, enhanced, printable(" ".join(lines)))
+    enhanced = _enhanced(lines[0])
+    if enhanced is None or enhanced[0] != str(code)[0]:
+        return Reply(code, None, printable(" ".join(lines)))
+    words = (line[len(enhanced) :] if _enhanced(line) == enhanced else line for line in lines)
+    return Reply(code, enhanced, printable(" ".join(words)))
+
+
+def _enhanced(line: str) -> str | None:
+    match = _ENHANCED.match(line)
+    return match[1] if match else None
 
 
 def garbage(text: str) -> Reply:

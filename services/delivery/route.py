@@ -122,8 +122,9 @@ def parse_hop(text: str, key: str, *, mx_port: int, route: str | None = None) ->
         host, number = _host_and_port(text, SMTP)
         return NextHop(host, number)
     except ValueError as error:
+        shown = f"…@{text.rpartition('@')[2]}" if "@" in text else text  # before it may stand a password
         raise ConfigError(
-            f'{key}: "{text}" is not a next hop ({error}): write "mx", "host:25", "[192.0.2.1]:25" '
+            f'{key}: "{shown}" is not a next hop ({error}): write "mx", "host:25", "[192.0.2.1]:25" '
             'or "smtp://user@host:587"'
         ) from error
 

@@ -1,0 +1,186 @@
+"""From DNS answers to addresses, tabled."""
+
+import ipaddress
+import random
+
+import pytest
+
+from services.delivery.mx import (
+    MAX_ADDRESSES,
+    MAX_HOSTS,
+    Address,
+    Exchange,
+    Rules,
+    exchanges,
+    is_address,
+    is_own,
+    is_public,
+    literal,
+    select,
+)
+from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
+from shared.smtp.reply import Reply
+
+RULES = Rules("relay.example.org", frozenset({ipaddress.ip_address("203.0.113.9")}), allow_private=False)
+FOUND = Status.FOUND
+
+
+def hosts(*records: tuple[int, str]) -> MxAnswer:
+    """Return an MX answer."""
+    return MxAnswer(FOUND, tuple(Mx(*record) for record in records))
+
+
+def status(answer: object) -> str | None:
+    """Return the enhanced code of a reply, or None for anything else."""
+    return answer.enhanced if isinstance(answer, Reply) else None
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (MxAnswer(Status.NO_NAME), "5.1.2"),
+        (MxAnswer(Status.FAILED, detail="SERVFAIL"), "4.4.3"),
+        (MxAnswer(FOUND, (Mx(0, ""),)), "5.1.10"),
+        (hosts((10, "relay.example.org")), "5.4.6"),
+        (hosts((10, "relay.example.org"), (10, "b.test"), (20, "c.test")), "5.4.6"),
+    ],
+)
+def test_why_there_is_no_host(answer: MxAnswer, expected: str) -> None:
+    assert status(exchanges("example.net", answer, RULES, random.Random(1))) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (hosts((20, "b.test"), (10, "a.test")), ["a.test", "b.test"]),
+        (MxAnswer(Status.NO_DATA), ["example.net"]),
+        (hosts((10, "a.test"), (20, "relay.example.org"), (20, "b.test"), (30, "c.test")), ["a.test"]),
+        (hosts((0, ""), (10, "a.test")), ["a.test"]),
+        (hosts(*((n, f"h{n}.test") for n in range(50))), [f"h{n}.test" for n in range(MAX_HOSTS)]),
+    ],
+)
+def test_hosts_come_by_preference(answer: MxAnswer, expected: list[str]) -> None:
+    found = exchanges("example.net", answer, RULES, random.Random(1))
+    assert not isinstance(found, Reply)
+    assert [mx.host for mx in found] == expected
+
+
+def test_equal_preferences_share_the_load() -> None:
+    answer = hosts((10, "a.test"), (10, "b.test"), (10, "c.test"), (5, "first.test"))
+    orders = set()
+    for seed in range(60):
+        found = exchanges("example.net", answer, RULES, random.Random(seed))
+        assert not isinstance(found, Reply)
+        assert found[0].host == "first.test"
+        orders.add(tuple(mx.host for mx in found))
+    assert len(orders) == 6
+
+
+def exchange(preference: int, host: str, *addresses: str, found: Status = FOUND) -> Exchange:
+    """Return a host with its addresses."""
+    return Exchange(Mx(preference, host), AddressAnswer(found, addresses))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([exchange(10, "a", "192.88.99.1", "2606::1")], [Address("a", "192.88.99.1"), Address("a", "2606::1")]),
+        ([exchange(10, "a", "8.8.8.8"), exchange(20, "b", "203.0.113.9")], [Address("a", "8.8.8.8")]),
+        ([exchange(10, "a", "10.0.0.1", "8.8.8.8")], [Address("a", "8.8.8.8")]),
+        ([exchange(10, "a", found=Status.FAILED), exchange(20, "b", "8.8.8.8")], [Address("b", "8.8.8.8")]),
+        ([exchange(10, "a", found=Status.NO_NAME), exchange(20, "b", "8.8.8.8")], [Address("b", "8.8.8.8")]),
+        (
+            [exchange(10, "a", "8.8.8.8"), exchange(20, "own", "::ffff:203.0.113.9"), exchange(20, "b", "8.8.4.4")],
+            [Address("a", "8.8.8.8")],
+        ),
+    ],
+)
+def test_addresses_to_try(found: list[Exchange], expected: list[Address]) -> None:
+    assert select("example.net", found, RULES) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([exchange(10, "own", "203.0.113.9")], "5.4.6"),
+        ([exchange(10, "own", "203.0.113.9"), exchange(20, "b", "8.8.8.8")], "5.4.6"),
+        ([exchange(10, "a", found=Status.NO_NAME)], "5.4.4"),
+        ([exchange(10, "a", found=Status.NO_DATA)], "5.4.4"),
+        ([exchange(10, "a", "127.0.0.1")], "5.4.4"),
+        ([exchange(10, "a", found=Status.NO_NAME), exchange(20, "b", found=Status.FAILED)], "4.4.3"),
+        ([exchange(10, "a", "127.0.0.1"), exchange(20, "b", found=Status.FAILED)], "4.4.3"),
+    ],
+)
+def test_why_there_is_no_address(found: list[Exchange], expected: str) -> None:
+    assert status(select("example.net", found, RULES)) == expected
+
+
+def test_addresses_are_bounded() -> None:
+    found = [exchange(10, "a", *(f"8.8.{n}.1" for n in range(100)))]
+    chosen = select("example.net", found, RULES)
+    assert not isinstance(chosen, Reply)
+    assert len(chosen) == MAX_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("fe80::1", False),
+        ("fc00::1", False),
+        ("ff02::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+    ],
+)
+def test_which_addresses_are_the_internets(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+@pytest.mark.parametrize(("address", "own"), [("203.0.113.9", True), ("::ffff:203.0.113.9", True), ("8.8.8.8", False)])
+def test_which_addresses_are_ours(address: str, own: bool) -> None:
+    assert is_own(address, RULES) is own
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("[8.8.8.8]", "8.8.8.8"),
+        ("[IPv6:2606::1]", "2606::1"),
+        ("[ipv6:2606:0::1]", "2606::1"),
+    ],
+)
+def test_a_literal_is_its_address(domain: str, expected: str) -> None:
+    assert literal(domain, RULES) == (Address(expected, expected),)
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("[127.0.0.1]", "5.4.4"),
+        ("[203.0.113.9]", "5.4.6"),
+        ("[x-tag:what]", "5.1.2"),
+        ("[]", "5.1.2"),
+        ("[1.2.3]", "5.1.2"),
+    ],
+)
+def test_why_a_literal_is_none(domain: str, expected: str) -> None:
+    assert status(literal(domain, RULES)) == expected
+
+
+@pytest.mark.parametrize(("host", "yes"), [("192.0.2.1", True), ("::1", True), ("mx.test", False), ("", False)])
+def test_addresses_are_told_from_names(host: str, yes: bool) -> None:
+    assert is_address(host) is yes

@@ -1,0 +1,128 @@
+"""Routes: what is written in the configuration, and which of it a domain gets."""
+
+import pytest
+
+from services.delivery.route import ByMx, NextHop, Tls, compile_routes, find, parse_hop
+from shared.config.model import Config, Delivery, Hosted, Relay
+from shared.errors import ConfigError
+
+V = Tls.VERIFY
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mx", ByMx(25)),
+        ("mail.internal", NextHop("mail.internal", 25)),
+        ("Mail.Internal.:2525", NextHop("mail.internal", 2525)),
+        ("10.0.0.5:2525", NextHop("10.0.0.5", 2525)),
+        ("[10.0.0.5]:2525", NextHop("10.0.0.5", 2525)),
+        ("[mail.internal]", NextHop("mail.internal", 25)),
+        ("[2001:DB8::0:1]:26", NextHop("2001:db8::1", 26)),
+        ("[IPv6:::1]", NextHop("::1", 25)),
+        ("smtp://smart.example.net", NextHop("smart.example.net", 25, route="*")),
+        ("smtp://smart.example.net:587/", NextHop("smart.example.net", 587, route="*")),
+        ("smtp://[::1]:2525", NextHop("::1", 2525, route="*")),
+        ("smtp://me@smart:587", NextHop("smart", 587, tls=V, user="me", route="*")),
+        ("smtp://me%40example.org@smart", NextHop("smart", 25, tls=V, user="me@example.org", route="*")),
+        ("smtp://me@smart?tls=none", NextHop("smart", 25, tls=Tls.NONE, user="me", route="*")),
+        ("smtp://smart?tls=encrypt", NextHop("smart", 25, tls=Tls.ENCRYPT, route="*")),
+        ("smtp://smart?tls=verify&ca=/etc/ca.pem", NextHop("smart", 25, tls=V, ca="/etc/ca.pem", route="*")),
+        ("smtps://smart", NextHop("smart", 465, tls=V, implicit_tls=True, route="*")),
+        ("smtps://smart:4650?tls=encrypt", NextHop("smart", 4650, tls=Tls.ENCRYPT, implicit_tls=True, route="*")),
+    ],
+)
+def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
+    assert parse_hop(text, "key", mx_port=25, route="*" if "://" in text else None) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":25",
+        "host:0",
+        "host:70000",
+        "host:port",
+        "a b",
+        "::1",
+        "[::1",
+        "[nonsense:address]",
+        "http://host",
+        "smtp://",
+        "smtp://me:secret@host",
+        "smtp://host/path",
+        "smtp://host#x",
+        "smtp://host?tls=maybe",
+        "smtp://host?what=1",
+        "smtp://host?tls",
+        "smtp://me@host?tls=may",
+        "smtps://host?tls=none",
+        "smtps://host?tls=may",
+    ],
+)
+def test_a_wrong_next_hop_is_named_with_its_key(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^delivery\.route\.x: .*is not a next hop") as caught:
+        parse_hop(text, "delivery.route.x", mx_port=25)
+    assert "me:secret" not in str(caught.value)
+
+
+TABLE = {
+    "example.org": (NextHop("a", 25),),
+    ".example.org": (NextHop("b", 25),),
+    ".deep.example.org": (NextHop("c", 25),),
+}
+
+
+@pytest.mark.parametrize(
+    ("domain", "host"),
+    [
+        ("example.org", "a"),
+        ("sub.example.org", "b"),
+        ("x.sub.example.org", "b"),
+        ("deep.example.org", "b"),
+        ("x.deep.example.org", "c"),
+        ("badexample.org", None),
+        ("org", None),
+        ("", None),
+        ("[192.0.2.1]", None),
+    ],
+)
+def test_the_longest_suffix_wins(domain: str, host: str | None) -> None:
+    found = find(TABLE, domain)
+    assert found == (None if host is None else (NextHop(host, 25),))
+
+
+def test_hosted_goes_before_static_and_static_before_mx() -> None:
+    routes = compile_routes(
+        Config(
+            relay=Relay(
+                hosted={
+                    "one.example": "in1:25",
+                    "two.example": ("in1", "mx"),
+                    "three.example": Hosted(next_hop=("in3:26",)),
+                }
+            ),
+            delivery=Delivery(
+                port=2525,
+                route={"one.example": "smtp://no", "four.example": "smtp://four"},
+            ),
+        )
+    )
+    assert routes.hops("one.example") == (NextHop("in1", 25),)
+    assert routes.hops("two.example") == (NextHop("in1", 25), ByMx(2525))
+    assert routes.hops("three.example") == (NextHop("in3", 26),)
+    assert routes.hops("four.example") == (NextHop("four", 25, route="four.example"),)
+    assert routes.hops("five.example") == (ByMx(2525),)
+
+
+def test_the_star_takes_all_that_has_no_route_of_its_own() -> None:
+    routes = compile_routes(Config(delivery=Delivery(route={"*": "smtp://smart", ".example": "smtp://other"})))
+    assert routes.hops("five.example") == (NextHop("other", 25, route=".example"),)
+    assert routes.hops("five.test") == (NextHop("smart", 25, route="*"),)
+    assert routes.hops("[192.0.2.1]") == (NextHop("smart", 25, route="*"),)
+
+
+def test_a_user_needs_a_password() -> None:
+    with pytest.raises(ConfigError, match=r'route_passwords\."example.net"'):
+        compile_routes(Config(delivery=Delivery(route={"example.net": "smtp://me@smart"})))
