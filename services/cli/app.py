@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import broker, check, queue, stages, user
+from services.cli import broker, check, quarantine, queue, screen, stages, user
 from services.cli.common import FAILED, USAGE
 from shared.errors import ConfigError, SluiceError
 
@@ -21,8 +21,10 @@ app = typer.Typer(
 )
 stages.add_to(app)
 check.add_to(app)
+screen.add_to(app)
 app.add_typer(user.app, name="user")
 app.add_typer(queue.app, name="queue")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(broker.app, name="broker")
 
 

@@ -1,0 +1,179 @@
+"""`sluice quarantine …`: what was kept back instead of delivered."""
+
+import getpass
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from shared.broker import quarantine
+from shared.broker.port import Kept, Operator
+from shared.config.model import Config
+from shared.errors import SluiceError
+from shared.model import Item
+
+app = typer.Typer(no_args_is_help=True, help="Messages kept back by the screener, or that could not be returned.")
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Message ids, as `quarantine list` shows them.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A message id, as `quarantine list` shows it.")]
+
+
+@app.command("list")
+def list_kept(config: ConfigOption = None) -> None:
+    """List what is kept, the oldest first.
+
+    Example: `sluice quarantine list`
+    """
+    shown = table("id", "accepted", "direction", "from", "to", "octets", "reason", numbers=("octets",))
+    for entry in run(_with_operator(load_config(config), quarantine.list_kept)):
+        item, octets, reason = entry.item, str(entry.octets), entry.reason or ""
+        if item is None:
+            row = ("?", "", "", "", "", octets, reason or "does not decode")
+        else:
+            sender = item.envelope.sender or "<>"
+            row = (item.id, _time(item.accepted_at), item.origin.direction, sender, _to(item), octets, reason)
+        shown.add_row(*(_plain(text) for text in row))
+    console().print(shown)
+
+
+@app.command()
+def show(
+    message_id: Id,
+    raw: Annotated[bool, typer.Option("--raw", help="Write the original message, byte for byte.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one message: envelope, verdict, parts that a rule acted on, header fields.
+
+    Example: `sluice quarantine show 01KAT… --raw > original.eml`
+    """
+
+    async def find(operator: Operator) -> list[Kept]:
+        return await quarantine.show(operator, message_id)
+
+    copies = [kept for kept in run(_with_operator(load_config(config), find)) if kept.message is not None]
+    if not copies:
+        raise _no_such(message_id)
+    if raw:
+        assert copies[0].message is not None  # noqa: S101  (for the type checker: filtered above)
+        sys.stdout.buffer.write(copies[0].message.content)
+        sys.stdout.buffer.flush()
+        return
+    out = console()
+    for kept in copies:
+        assert kept.message is not None  # noqa: S101  (the same)
+        item, content = kept.message.item, kept.message.content
+        out.print(_facts(kept, item, len(content)))
+        if item.verdict is not None and item.verdict.parts:
+            out.print()
+            out.print(_parts(item))
+        out.print()
+        header = content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
+        for line in header.split("\r\n"):
+            out.print(_plain(line))
+
+
+@app.command()
+def release(
+    message_ids: Ids,
+    by: Annotated[str | None, typer.Option("--by", help="Who decides; default: the user who runs this.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Deliver messages unscreened to their recipients, with a record of who decided.
+
+    Example: `sluice quarantine release 01KAT…`
+    """
+
+    async def let_go(operator: Operator, message_id: str) -> int:
+        return await quarantine.release(operator, message_id, by or getpass.getuser(), time.time())
+
+    run(_each(load_config(config), message_ids, let_go, "released"))
+
+
+@app.command()
+def delete(
+    message_ids: Ids,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Delete messages for good; asks first where there is a terminal.
+
+    Example: `sluice quarantine delete 01KAT… --yes`
+    """
+    loaded = load_config(config)
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {len(message_ids)} for good?", abort=True, err=True)
+    run(_each(loaded, message_ids, quarantine.delete, "deleted"))
+
+
+async def _each(
+    config: Config, message_ids: list[str], change: Callable[[Operator, str], Coroutine[Any, Any, int]], done: str
+) -> None:
+    """Change each message; those that exist are changed even if another does not."""
+    missing = []
+    async with operating(config) as operator:
+        for message_id in dict.fromkeys(message_ids):
+            if await change(operator, message_id):
+                typer.echo(f"{message_id}: {done}")
+            else:
+                missing.append(message_id)
+    if missing:
+        raise _no_such(", ".join(missing))
+
+
+async def _with_operator(config: Config, ask: Callable[[Operator], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
+    async with operating(config) as operator:
+        return await ask(operator)
+
+
+def _no_such(message_id: str) -> SluiceError:
+    return SluiceError(f"{message_id}: not in quarantine; see: sluice quarantine list")
+
+
+def _facts(kept: Kept, item: Item, octets: int) -> Table:
+    shown = table("", "")
+    shown.show_header = False
+    client = item.client
+    verdict = item.verdict
+    rows = {
+        "id": item.id,
+        "kept in": kept.queue,
+        "reason": kept.reason or item.reason or "",
+        "accepted": f"{_time(item.accepted_at)} ({item.origin})",
+        "client": f"{client.address} {client.helo or ''} {client.user or ''}".strip() if client else "",
+        "from": item.envelope.sender or "<>",
+        "to": ", ".join(recipient.address for recipient in item.envelope.recipients),
+        "verdict": f"{verdict.action}: {', '.join(verdict.reasons)}" if verdict else "none",
+        "octets": str(octets),
+    }
+    for name, text in rows.items():
+        shown.add_row(name, _plain(text))
+    return shown
+
+
+def _parts(item: Item) -> Table:
+    shown = table("part", "names", "declared", "detected", "octets", "action", "rule", numbers=("octets",))
+    for part in item.verdict.parts if item.verdict else ():
+        types = (part.declared_type, part.detected_type)
+        row = (part.path, ", ".join(part.names), *types, str(part.size), part.action, part.rule or "")
+        shown.add_row(*(_plain(text) for text in row))
+    return shown
+
+
+def _to(item: Item) -> str:
+    first, *others = item.envelope.recipients
+    return f"{first.address} +{len(others)}" if others else first.address
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _plain(text: str) -> Text:
+    """Return what a stranger wrote without anything that a terminal would obey."""
+    return Text("".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in text))

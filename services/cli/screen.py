@@ -1,0 +1,83 @@
+"""`sluice screen`: the screener without a relay."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from services.cli.common import ConfigOption, console, extra, load_config, table
+from shared.errors import ConfigError
+from shared.model import Action, Direction
+
+if TYPE_CHECKING:
+    from services.screener.offline import Result
+
+STDIN = Path("-")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(screen)
+
+
+def screen(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...|-", help="Messages, maildirs, folders; - is stdin.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, in the order of the files.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write what would go on (one message only).")
+    ] = None,
+    direction: Annotated[Direction, typer.Option(help="Whose rules apply.")] = Direction.INBOUND,
+    config: ConfigOption = None,
+) -> None:
+    """Screen messages offline; exit status 0 whatever the verdict.
+
+    Example: `sluice screen --json --direction outbound message.eml ~/Maildir`
+    """
+    loaded = load_config(config)
+    with extra("screener"):
+        from services.screener.offline import screen_bytes, to_json
+    first: Result | None = None
+    shown = table("file", "verdict", "reasons", "parts")
+    for name, data in _messages(files):
+        if out is not None and first is not None:
+            raise ConfigError("--out: takes what becomes of one message: name one file")
+        result = screen_bytes(loaded, data, direction, time.time())
+        first = first or result
+        if as_json:
+            typer.echo(to_json(name, result))
+        else:
+            acted = [f"{part.action} {part.path} {', '.join(part.names)}" for part in result.verdict.parts]
+            row = (name, result.verdict.action.value, ", ".join(result.verdict.reasons), "; ".join(acted))
+            shown.add_row(*(Text(text) for text in row))
+    if not as_json:
+        console().print(shown)
+    if out is not None and first is not None:
+        _write(out, first)
+
+
+def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and octets of each message. Raise ConfigError, a usage error, for a path that cannot be read."""
+    with extra("screener"):
+        from services.screener.offline import iter_messages
+    for path in files:
+        if path == STDIN:
+            yield "-", sys.stdin.buffer.read()
+            continue
+        try:
+            yield from iter_messages([path])
+        except OSError as error:
+            raise ConfigError(f"{error.filename or path}: cannot read it: {error.strerror}") from None
+
+
+def _write(out: Path, result: "Result") -> None:
+    """Write what would be delivered; a blocked or quarantined message writes nothing."""
+    if result.verdict.action not in {Action.PASS, Action.STRIP}:
+        return
+    try:
+        out.write_bytes(result.content)
+    except OSError as error:
+        raise ConfigError(f"--out: {out}: cannot write it: {error.strerror}") from None
