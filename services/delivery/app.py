@@ -47,6 +47,11 @@ class App:
             return f"worker stopped: {self._running.exception() or 'drained'}"
         return self._broker.trouble()
 
+    def failure(self) -> BaseException | None:
+        """Return what ended the worker, or None: then the process must end as well."""
+        running = self._running
+        return running.exception() if running is not None and running.done() and not running.cancelled() else None
+
     async def drain(self, grace: float) -> None:
         """Take no more, finish or hand back what is in hand, close idle sessions."""
         await self._worker.drain(grace)
