@@ -69,7 +69,7 @@ def stripped(lab: Lab) -> str:
         return result
     (mail,) = lab.destination.mails_to(to)
     gone = b"TVqQAAMAAAA" not in mail.content
-    notice = b"holiday.exe" in mail.content and b"was removed" in mail.content
+    notice = b"holiday.exe" in mail.content and b"Attachment-Removed.txt" in mail.content
     kept = b"Gr\xc3\xbc\xc3\x9fe \t \r\n" in mail.content
     return "relayed, program replaced by notice" if gone and notice and kept else f"{gone=} {notice=} {kept=}"
 

@@ -57,8 +57,9 @@ class Destination:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  (aiosmtpd's hook)
         """Keep the message, once for each recipient."""
         content = envelope.original_content or b""
+        sender = "" if envelope.mail_from in {None, "<>"} else str(envelope.mail_from)  # aiosmtpd's null sender is "<>"
         with self._changed:
-            self._mails += [Mail(envelope.mail_from or "", to.lower(), content) for to in envelope.rcpt_tos]
+            self._mails += [Mail(sender, to.lower(), content) for to in envelope.rcpt_tos]
             self._changed.notify_all()
         return "250 2.0.0 Ok"
 

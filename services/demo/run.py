@@ -58,6 +58,8 @@ def _play(lab: Lab, console: Console) -> list[str]:
         for case in CASES:
             results.append(_outcome(case, lab))
             live.update(_table(results))
+    if not console.is_terminal:
+        console.line()  # Live leaves the last line of a pipe open
     console.print(f"Took {time.monotonic() - start:.1f} s.")
     return results
 

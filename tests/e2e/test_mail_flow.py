@@ -97,7 +97,7 @@ def test_a_program_from_outside_is_replaced_by_a_notice(world: World) -> None:
     (arrived,) = world.arrived(to)
     assert b"TVqQAAMAAAA" not in arrived.content
     assert b"holiday.exe" in arrived.content
-    assert b"was removed" in arrived.content
+    assert b"Attachment-Removed.txt" in arrived.content
     assert b"Hello." in arrived.content
 
 
