@@ -21,14 +21,14 @@ from shared.model import Place, Send
 T = TypeVar("T")
 
 LATE = 2.0
-"""Seconds without a commit after which new mail is refused."""
+"""Seconds without a commit after which new mail is refused, and for which a refusal for space is remembered."""
 
 
 class Options(NamedTuple):
     """How a queue file is used; the defaults are right for `sluice up`."""
 
     reserve: int = 64 * 1024**2
-    """Octets of disk that new mail may not use, so that what empties the queue can always be written."""
+    """Octets of disk that new mail may not use, so that what empties the queue can always be written; 0: none."""
     retention: float = Limits().retention
     """Seconds that quarantined mail is kept."""
     confirm_timeout: float = 60.0
@@ -56,6 +56,8 @@ class SqliteBroker:
         self._house = Housekeeper(
             path, reserve=options.reserve, retention=options.retention, changed=self._post_changed, clock=self._clock
         )
+        self._written_since = (self._house.space, 0)
+        self._refused_at = -LATE
         self._writer = Writer(path, self._house.tick)
 
     async def open(self) -> None:
@@ -67,8 +69,6 @@ class SqliteBroker:
         """Return when every send is committed and fsynced: all of them, or none."""
         if not sends:
             return
-        if self._house.space.is_low and any(send.place is Place.SCREEN for send in sends):
-            raise BrokerFull(self._low_space())
         now = self._clock()
         rows = []
         for send in sends:
@@ -78,6 +78,7 @@ class SqliteBroker:
                 raise MessageTooLarge(f"{item.id}: {len(body)} octets, the queue file takes {self._options.max_octets}")
             queue, due_at = store.destination(send.place, len(body), item.not_before, now)
             rows.append(store.Row(queue, due_at, item.id, body, item.reason))
+        self._check_space(rows, new_mail=any(send.place is Place.SCREEN for send in sends))
         await self._put(rows)
 
     async def park(self, body: bytes, reason: str) -> None:
@@ -93,7 +94,8 @@ class SqliteBroker:
         oldest = next(iter(self._unconfirmed.values()), None)
         if oldest is not None and time.monotonic() - oldest > LATE:
             return f"{self._path}: a commit has been on its way for more than {LATE:.0f} s"
-        return self._low_space() if self._house.space.is_low else None
+        refused = time.monotonic() - self._refused_at < LATE
+        return self._low_space() if refused or self._house.space.lacks(0) else None
 
     async def subscribe(self, queue: str, prefetch: int) -> SqliteSubscription:
         """Lease bodies of `queue`. Raise StoreInUse if another process does so already."""
@@ -138,6 +140,17 @@ class SqliteBroker:
         finally:
             del self._unconfirmed[job]
         metrics.confirm_seconds.observe(time.monotonic() - begun)
+
+    def _check_space(self, rows: list[store.Row], *, new_mail: bool) -> None:
+        """Refuse new mail that would use the reserve, counting what was written since the disk was measured."""
+        space = self._house.space
+        if self._written_since[0] is not space:
+            self._written_since = (space, 0)
+        octets = self._written_since[1] + sum(len(row.body) for row in rows)
+        if new_mail and space.lacks(octets):
+            self._refused_at = time.monotonic()
+            raise BrokerFull(self._low_space())
+        self._written_since = (space, octets)
 
     def _low_space(self) -> str:
         free, reserve = self._house.space

@@ -25,10 +25,12 @@ class Space(NamedTuple):
     free: int
     reserve: int
 
-    @property
-    def is_low(self) -> bool:
-        """True if what is left is kept for what empties the queue: leases, retries, reports."""
-        return self.free < self.reserve
+    def lacks(self, octets: int) -> bool:
+        """Return whether `octets` more would use what is kept for emptying the queue: leases, retries, reports.
+
+        They are written twice: to the write-ahead log, and from there to the file.
+        """
+        return self.reserve > 0 and self.free - 2 * octets < self.reserve
 
 
 class Housekeeper:
@@ -71,5 +73,5 @@ class Housekeeper:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         disk = os.statvfs(self._directory)
         self.space = Space(pages * size + disk.f_bavail * disk.f_frsize, self._reserve)
-        if pages * size > SHRINK_ABOVE and not self.space.is_low:
+        if pages * size > SHRINK_ABOVE and not self.space.lacks(0):
             connection.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()

@@ -3,13 +3,14 @@
 The kernel gives the lock back when its holder dies, so leases of an earlier holder are known to be dead.
 """
 
+import contextlib
 import fcntl
 import os
 import threading
 import time
 from pathlib import Path
 
-from shared.errors import SluiceError
+from shared.errors import BrokerUnavailable, SluiceError
 
 _PATIENCE = 0.5
 """Seconds to try for: `holder` holds the lock for an instant to see who has it."""
@@ -73,7 +74,10 @@ def holder(database: Path) -> int | None:
 
 
 def _take(path: Path, database: Path) -> int:
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise BrokerUnavailable(f"{path}: the lock of {database} cannot be opened: {error.strerror}") from error
     give_up = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -88,8 +92,9 @@ def _take(path: Path, database: Path) -> int:
                 f"{database}: process {pid or '(unknown)'} is taking mail from this queue file (it holds {path}): "
                 "stop it, or use another file"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds all the same, only its error is less helpful
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
 
 

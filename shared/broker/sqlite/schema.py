@@ -94,7 +94,9 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     """Set what each connection needs, and believe only what reads back."""
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect on a new file only
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:  # on a file with tables it would only be a write, which a full disk refuses
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = FAST")  # Debian's default, ON, rewrites every body that is deleted
     (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -113,6 +113,7 @@ class SqliteSubscription:
             self._touched(self._queue)
 
     async def _lease_ahead(self) -> None:
+        failing = False
         while True:
             await self._look.wait()
             self._look.clear()
@@ -124,8 +125,11 @@ class SqliteSubscription:
             self._dry = True  # unless a notification comes while we look
             try:
                 await self._lease(room)
+                failing = False
             except BrokerError as error:
-                log.get().warning("lease failed", queue=self._queue, error=str(error), retry_in=_PAUSE)
+                if not failing:  # said once: a full disk may stay full for days
+                    log.get().warning("lease failed", queue=self._queue, error=str(error), retry_in=_PAUSE)
+                failing = True
                 asyncio.get_running_loop().call_later(_PAUSE, self.notify)
 
     async def _lease(self, room: int) -> None:

@@ -105,6 +105,7 @@ class Writer:
             self._post(_resolve, [(self._ended, None)])
             return
         assert connection is not None  # noqa: S101  (start sets it before the thread exists)
+        self._keep_house(connection)
         self._post(_resolve, [(self._opened, None)])
         try:
             self._work(connection)

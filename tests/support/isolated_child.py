@@ -1,0 +1,53 @@
+"""The child of tests/unit/test_isolate.py: a handler that does what its first argument names."""
+
+import asyncio
+import ctypes
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from shared.broker.isolate import serve_one
+from shared.model import Message, Place, Send
+
+
+async def pass_on(message: Message) -> Sequence[Send]:
+    print("a line that must not end in the answer")
+    os.write(1, b"nor this one, past Python's buffer\n")
+    return [Send(Place.DELIVER, message), Send(Place.DEAD, Message(message.item, message.content[::-1]))]
+
+
+async def finish(_: Message) -> Sequence[Send]:
+    return []
+
+
+async def fail(_: Message) -> Sequence[Send]:
+    raise KeyError("no such part")
+
+
+async def leave(_: Message) -> Sequence[Send]:
+    os._exit(9)
+
+
+async def leave_silently(_: Message) -> Sequence[Send]:
+    os._exit(0)
+
+
+async def crash(_: Message) -> Sequence[Send]:
+    ctypes.string_at(0)
+    return []
+
+
+async def hang(_: Message) -> Sequence[Send]:
+    grandchild = await asyncio.create_subprocess_exec("sleep", "600")
+    await asyncio.to_thread(Path(sys.argv[2]).write_text, f"{os.getpid()} {grandchild.pid}")
+    await asyncio.Event().wait()
+    return []
+
+
+HANDLERS: dict[str, Callable[[Message], Awaitable[Sequence[Send]]]] = {
+    handler.__name__: handler for handler in (pass_on, finish, fail, leave, leave_silently, crash, hang)
+}
+
+if __name__ == "__main__":
+    serve_one(lambda: HANDLERS[sys.argv[1]])
