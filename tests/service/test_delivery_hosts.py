@@ -50,7 +50,7 @@ async def test_the_second_host_is_tried_when_the_first_refuses_the_session(world
 async def test_the_second_host_is_tried_when_nobody_listens_at_the_first(world: World) -> None:
     server = world.server()
     world.mx("example.net", (10, server), (20, server))
-    world.dns.zone["mx1.example.net"] = {"A": ["127.0.0.200"]}
+    world.dns.zone["mx1.example.net"] = {"A": [world.address(200)]}
     assert await world.deliver(message(BOB)) == ()
     assert len(server.transactions) == 1
 
@@ -67,7 +67,7 @@ async def test_a_host_that_hangs_is_left_for_the_next(world: World, verb: str) -
 async def test_every_address_of_a_host_is_tried(world: World) -> None:
     server = world.server()
     world.mx("example.net", (10, server))
-    world.dns.zone["mx1.example.net"] = {"AAAA": ["::1"], "A": ["127.0.0.201", server.host]}
+    world.dns.zone["mx1.example.net"] = {"AAAA": ["::1"], "A": [world.address(201), server.host]}
     assert await world.deliver(message(BOB)) == ()
     assert len(server.transactions) == 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+import uvloop
 
 from services.delivery.app import build
 from shared.broker.topology import User
@@ -144,7 +145,7 @@ async def test_mail_goes_in_clear_where_the_handshake_fails(world: World, author
 async def test_a_smarthost_gets_everything_after_authentication(
     world: World, authority: trustme.CA, ca_file: str
 ) -> None:
-    server = world.server(tls=server_tls(authority, "127.0.0.2"), users={"me@example.org": "s3cret pass"})
+    server = world.server(tls=server_tls(authority, world.address(2)), users={"me@example.org": "s3cret pass"})
     world.configure(
         route={"*": f"smtp://me%40example.org@{server.host}:{server.port}?ca={ca_file}"},
         route_passwords={"*": "s3cret pass"},
@@ -166,7 +167,7 @@ async def test_a_smarthost_with_tls_from_the_start(world: World, authority: trus
 @pytest.mark.parametrize("offered", [True, False])
 async def test_a_password_is_shown_to_nobody_else(world: World, authority: trustme.CA, offered: bool) -> None:
     """The certificate is of no authority we know, or there is no TLS at all."""
-    server = world.server(tls=server_tls(authority, "127.0.0.2") if offered else None, users={"me": "s3cret"})
+    server = world.server(tls=server_tls(authority, world.address(2)) if offered else None, users={"me": "s3cret"})
     world.configure(route={"*": f"smtp://me@{server.host}:{server.port}"}, route_passwords={"*": "s3cret"})
     later = again(await world.deliver(message(BOB)))
     assert later.item.envelope.recipients[0].last is not None
@@ -175,7 +176,7 @@ async def test_a_password_is_shown_to_nobody_else(world: World, authority: trust
 
 
 async def test_a_wrong_password_is_for_us_to_mend(world: World, authority: trustme.CA, ca_file: str) -> None:
-    server = world.server(tls=server_tls(authority, "127.0.0.2"), users={"me": "right"})
+    server = world.server(tls=server_tls(authority, world.address(2)), users={"me": "right"})
     world.configure(route={"*": f"smtp://me@{server.host}:{server.port}?ca={ca_file}"}, route_passwords={"*": "wrong"})
     later = again(await world.deliver(message(BOB)))
     assert "535" in str(later.item.envelope.recipients[0].last)
@@ -264,3 +265,19 @@ async def test_a_route_that_cannot_work_stops_the_process(
 
 def _fresh() -> Send:
     return Send(Place.DELIVER, message(BOB, accepted_at=wall_clock()))
+
+
+async def _many(network: World) -> None:
+    async with network as world:
+        server = one_server(world)
+        world.configure(per_destination=50)
+        for _ in range(20):
+            results = await asyncio.gather(*(world.deliver(message(BOB)) for _ in range(20)))
+            assert results == [()] * 20
+        assert len(server.transactions) == 400
+
+
+def test_every_reply_is_heard_on_the_loop_of_the_services() -> None:
+    """uvloop writes, and reads the reply, before a task just made has run: replies to the content were missed."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_many(World(reply_timeout=Duration(20))))

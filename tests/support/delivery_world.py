@@ -1,15 +1,17 @@
 """Delivery's handler among real servers: a DNS server, SMTP destinations on loopback addresses, a clock that is set.
 
     async with World() as world:
-        world.mx("example.net", "10 mx1", server=world.server())
+        world.mx("example.net", (10, world.server()))
         sends = await world.deliver(message("bob@example.net"))
 
-Every destination listens on the world's one port, on an address of its own in 127.0.0.0/8, as hosts do on port 25.
+Every destination listens on the world's one port, on an address of its own, as hosts do on port 25. A world has a
+network of its own in 127.0.0.0/8 and a port below the ephemeral ones, so that test runs side by side do not collide.
 """
 
 import random
+import socket
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 import msgspec
@@ -22,7 +24,6 @@ from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from shared.model import Action, Envelope, Item, Message, Origin, Place, Recipient, Send, Verdict
 from tests.support.dns_server import DnsServer
-from tests.support.ports import free_port
 from tests.support.smtp_server import SmtpServer
 
 CONTENT = b"From: a@example.org\r\nSubject: test\r\n\r\nHello.\r\n"
@@ -63,7 +64,8 @@ class World:
     def __init__(self, **delivery: Any) -> None:
         self._stack = ExitStack()
         self.dns = DnsServer()
-        self.port = free_port()
+        self._network = f"127.{random.randint(16, 250)}.{random.randint(0, 255)}"
+        self.port = _free_port(self.address(2))
         self.now = ACCEPTED_AT
         self._relay: dict[str, Any] = {"postmaster": POSTMASTER}
         self._delivery: dict[str, Any] = {
@@ -88,6 +90,10 @@ class World:
             await self._pool.close()
         self._stack.close()
 
+    def address(self, number: int) -> str:
+        """Return an address of the world's network; servers get 2, 3 ... in the order of their start."""
+        return f"{self._network}.{number}"
+
     def configure(self, *, relay: dict[str, Any] | None = None, **delivery: Any) -> None:
         """Change keys, before the first delivery."""
         self._relay |= relay or {}
@@ -100,7 +106,7 @@ class World:
 
     def server(self, **options: Any) -> SmtpServer:
         """Start a destination on the next loopback address."""
-        host = options.pop("host", None) or f"127.0.0.{self._next}"
+        host = options.pop("host", None) or self.address(self._next)
         self._next += 1
         return self._stack.enter_context(SmtpServer(host=host, port=options.pop("port", self.port), **options))
 
@@ -130,3 +136,12 @@ class World:
     async def deliver(self, message: Message) -> Sequence[Send]:
         """Handle one message."""
         return await self.handler(message)
+
+
+def _free_port(address: str) -> int:
+    for _ in range(100):
+        port = random.randint(10_000, 30_000)
+        with suppress(OSError):
+            socket.create_server((address, port)).close()
+            return port
+    raise OSError(f"no port is free at {address}")
