@@ -36,9 +36,7 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
     shown = [parse_value(value[:LONGEST_VALUE], limits.parameters) for value in header.values("content-disposition")]
     declared = tuple(dict.fromkeys(value.main for value in types if value.main)) or (default_type,)
     encodings, anomalies = _encodings(header)
-    boundaries = tuple(
-        dict.fromkeys(param.value.rstrip(b" \t")[: limits.boundary] for param in _boundary_params(types))
-    )
+    boundaries = dict.fromkeys(value.rstrip(b" \t")[: limits.boundary] for value in _boundaries(types))
     description = Description(
         declared,
         tuple(boundary for boundary in boundaries if boundary),
@@ -52,6 +50,13 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
     if description.is_multipart and not set(encodings) <= decode.IDENTITY | {"quoted-printable"}:
         anomalies.add(Anomaly.ENCODED_MULTIPART)
     return description._replace(anomalies=frozenset(anomalies))
+
+
+def _boundaries(types: list[Value]) -> list[bytes]:
+    """Return every boundary a program may use: as given, and out of RFC 2231's sections."""
+    params = _boundary_params(types)
+    extended = [param.value.rpartition(b"'")[2] for param in params if param.name != "boundary"]
+    return [*(param.value for param in params), *extended, b"".join(extended)]
 
 
 def _encodings(header: Header) -> tuple[tuple[str, ...], set[Anomaly]]:

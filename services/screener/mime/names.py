@@ -31,7 +31,7 @@ def names_of(params: Sequence[Param]) -> list[str]:
         for param in plain:
             for octets in dict.fromkeys((param.value, param.raw)):
                 found += _readings(octets[:LONGEST])
-        if len(plain) > 1:
+        if len(plain) > 1 and not plain[0].value.startswith(plain[1].value):
             found += _readings(b"".join(param.value for param in plain)[:LONGEST])
         found += _extended(base, params)
     return list(dict.fromkeys(name for name in found if name))[:MOST]
@@ -96,7 +96,7 @@ def forms(name: str) -> list[str]:
 
 def _cut(folded: str) -> Iterable[str]:
     visible = "".join(c for c in folded if unicodedata.category(c) not in _IGNORABLE)
-    last = re.split(r"[/\\]", visible.rstrip(_TRAILING))[-1]
+    last = re.split(r"[/\\]", visible.rstrip(_TRAILING + "/\\"))[-1]
     for form in (last, last.partition(":")[0], last[: _end_of_word(last)]):
         yield form.rstrip(_TRAILING)
 

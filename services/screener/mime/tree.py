@@ -183,7 +183,7 @@ class _Walker:
         self.delimiters.add(b"--" + boundary)
         self._note(found, body)
         opening = [line for line in found.lines if not line.closes]
-        ends = [line.cut for line in found.lines[1:]] + ([] if found.lines and found.lines[-1].closes else [body.end])
+        ends = [*(line.cut for line in found.lines[1:]), body.end][: len(opening)]
         inside = inside._replace(boundaries=(*inside.boundaries, boundary))
         for number, (line, end) in enumerate(zip(opening, ends, strict=True), start=1):
             if len(self.parts) >= self.limits.parts:

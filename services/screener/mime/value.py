@@ -123,9 +123,11 @@ def _loose_params(piece: bytes) -> list[Param]:
     inner = whole.strip(b'"')
     spaced = name != name.strip() or raw != raw.lstrip()
     found = [Param(key, _ESCAPE.sub(rb"\1", inner), inner, whole[:1] == b'"', spaced)]
-    first = inner.split(None, 1)
-    if len(first) > 1 and whole[:1] != b'"':
-        found.append(Param(key, first[0], first[0], quoted=False, spaced=spaced))
+    if whole[:1] != b'"':
+        shorter = (inner.split(None, 1)[:1] or [b""])[0], whole.partition(b'"')[0]
+        found += [
+            Param(key, first, first, quoted=False, spaced=spaced) for first in shorter if first not in {b"", inner}
+        ]
     return found
 
 

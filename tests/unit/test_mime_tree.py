@@ -1,0 +1,296 @@
+"""The part tree: exact ranges, ordinary mail never ambiguous, what programs read differently always."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.screener.mime.anomaly import Anomaly, Limits
+from services.screener.mime.tree import Kind, Part, parse
+from tests.support import mail_samples as samples
+from tests.support.mail_samples import EXE, HEAD, PNG, TEXT, attachment, b64, crlf, multipart
+
+
+def header(part: Part) -> bytes:
+    return part.source[part.header.start : part.header.end]
+
+
+def body(part: Part) -> bytes:
+    return part.source[part.header.body_start : part.body_end]
+
+
+@pytest.mark.parametrize("name", samples.CLEAN)
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"], ids=["crlf", "lf"])
+def test_ordinary_mail_is_not_ambiguous(name: str, line_end: bytes) -> None:
+    assert parse(samples.CLEAN[name].replace(b"\r\n", line_end)).anomalies == frozenset()
+
+
+def test_ranges_are_exact_and_leave_the_delimiters_their_line_ends() -> None:
+    raw = crlf(
+        "Content-Type: multipart/mixed; boundary=b\n\n"
+        "preamble\n--b\nA: 1\n\none\n--b\n\n\ntwo\n\n--b  \nC: 3\n--b--\nend\n"
+    )
+    top, one, two, three = parse(raw).parts
+    assert (header(top), top.delim_start) == (b"Content-Type: multipart/mixed; boundary=b\r\n", None)
+    assert (header(one), body(one)) == (b"A: 1\r\n", b"one")
+    assert (header(two), body(two)) == (b"", b"\r\ntwo\r\n")
+    assert (header(three), body(three)) == (b"C: 3", b"")
+    for part in (one, two, three):
+        assert part.delim_start is not None
+        assert raw[part.delim_start :].startswith(b"\r\n--b")
+        assert raw[part.body_end :].startswith(b"\r\n--b")
+
+
+def test_a_first_delimiter_without_preamble_begins_at_the_body() -> None:
+    raw = crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n")
+    top, one = parse(raw).parts
+    assert one.delim_start == top.header.body_start
+    assert body(one) == b"one"
+
+
+def test_without_a_closing_delimiter_the_last_part_reaches_to_the_end() -> None:
+    raw = crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n")
+    assert body(parse(raw).parts[-1]) == b"two\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "paths"),
+    [
+        (samples.PLAIN, ["1"]),
+        (samples.with_exe(), ["", "1", "2"]),
+        (samples.OUTLOOK, ["", "1", "1.1", "1.1.1", "1.1.2", "1.2", "2"]),
+        (samples.FORWARDED_EXE, ["", "1", "2", "2", "2.1", "2.2"]),
+        (samples.DIGEST, ["", "1", "1.1", "2", "2.1"]),
+        (crlf("Content-Type: message/rfc822\n\nSubject: x\n\nhi\n"), ["1", "1.1"]),
+    ],
+)
+def test_paths_are_section_numbers_as_in_imap(raw: bytes, paths: list[str]) -> None:
+    assert [part.path for part in parse(raw).parts] == paths
+
+
+def test_a_forwarded_message_is_read_inside_in_the_same_octets() -> None:
+    parts = parse(samples.FORWARDED_EXE).parts
+    assert [part.kind for part in parts] == [
+        Kind.MULTIPART,
+        Kind.LEAF,
+        Kind.MESSAGE,
+        Kind.MULTIPART,
+        Kind.LEAF,
+        Kind.LEAF,
+    ]
+    assert all(part.source is parts[0].source for part in parts)
+    assert parts[-1].description.names == ("invoice.exe",)
+    assert parts[-1].sealed is None
+
+
+def test_an_encoded_message_is_read_inside_but_sealed() -> None:
+    parts = parse(samples.ENCODED_FORWARD).parts
+    assert parts[-1].description.names == ("invoice.exe",)
+    assert parts[-1].sealed == "encoded"
+    assert parts[-1].source is not parts[0].source
+
+
+def test_what_is_signed_is_sealed() -> None:
+    parts = parse(samples.SIGNED_EXE).parts
+    assert parts[0].sealed is None
+    assert {part.sealed for part in parts[1:]} == {"signed"}
+
+
+MIXED = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+HIDDEN = f"--b\n\ntext\n--b\n{attachment('x.exe', EXE)}\n--b--\n"
+
+
+def evil(fields: str, content: str = HIDDEN) -> bytes:
+    return crlf(f"From: a@b.example\nSubject: x\n{fields}\n\n{content}")
+
+
+CT = "Content-Type: multipart/mixed; boundary=b"
+CTE = "Content-Transfer-Encoding"
+FILE = f"Content-Type: application/octet-stream\nContent-Disposition: attachment; filename=x.png\n{CTE}"
+
+AMBIGUOUS = {
+    "1 two encodings": (evil(f"{FILE}: base64\n{CTE}: quoted-printable", b64(PNG)), Anomaly.TWO_ENCODINGS),
+    "2 two encodings in one": (evil(f"{FILE}: base64, quoted-printable", b64(PNG)), Anomaly.UNKNOWN_ENCODING),
+    "3 quoted encoding": (evil(f'{FILE}: "base64"', b64(PNG)), Anomaly.UNKNOWN_ENCODING),
+    "3 decorated encoding": (evil(f"{FILE}: base64;", b64(PNG)), Anomaly.UNKNOWN_ENCODING),
+    "3 x-uuencode": (evil(f"{FILE}: x-uuencode", "begin 644 x.exe\nend\n"), Anomaly.UNKNOWN_ENCODING),
+    "5 two types": (evil(f"Content-Type: text/plain\n{CT}"), Anomaly.TWO_TYPES),
+    "5 two types, last text": (evil(f"{CT}\nContent-Type: text/plain"), Anomaly.TWO_TYPES),
+    "5 two boundaries in two fields": (evil(f"{CT}\nContent-Type: multipart/mixed; boundary=c"), Anomaly.TWO_TYPES),
+    "6 two boundaries": (evil(f"{CT}; boundary=c"), Anomaly.TWO_BOUNDARIES),
+    "7 extended boundary": (evil("Content-Type: multipart/mixed; boundary*=us-ascii''b"), Anomaly.BAD_BOUNDARY),
+    "7 boundary in sections": (evil('Content-Type: multipart/mixed; boundary*0="b"'), Anomaly.BAD_BOUNDARY),
+    "8 encoded word": (evil('Content-Type: multipart/mixed; boundary="=?us-ascii?Q?b?="'), Anomaly.BAD_BOUNDARY),
+    "9 boundary on the disposition": (
+        evil(f"{CT}\nContent-Disposition: inline; boundary=c"),
+        Anomaly.MISPLACED_BOUNDARY,
+    ),
+    "10 comment in name": (evil("Content-Type(x): multipart/mixed; boundary=b"), Anomaly.BAD_FIELD_NAME),
+    "11 comment": (evil("Content-Type: multipart/mixed; (x) boundary=b"), Anomaly.COMMENT),
+    "11 comment in value": (evil("Content-Type: multipart/mixed; boundary=(boundary=foo)b"), Anomaly.COMMENT),
+    "11 open comment": (evil("Content-Type: multipart/mixed; (x; boundary=b"), Anomaly.BAD_PARAMETER),
+    "12 broken parameter": (evil("Content-Type: multipart/mixed; x:y=1; boundary=b"), Anomaly.BAD_PARAMETER),
+    "13 missing end quote": (evil('Content-Type: multipart/mixed; boundary="b'), Anomaly.BAD_PARAMETER),
+    "13 quote in the middle": (evil('Content-Type: multipart/mixed; boundary=b"c'), Anomaly.BAD_PARAMETER),
+    "13 escape": (evil('Content-Type: multipart/mixed; boundary="\\b"'), Anomaly.BAD_BOUNDARY),
+    "14 semicolon": (evil('Content-Type: multipart/mixed; boundary="b;"'), Anomaly.BAD_BOUNDARY),
+    "15 space before the colon": (evil("Content-Type : multipart/mixed; boundary=b"), Anomaly.BAD_FIELD_NAME),
+    "15 space after =": (evil("Content-Type: multipart/mixed; boundary= b"), Anomaly.BAD_BOUNDARY),
+    "16 folded field": (evil("X-Foo: bar\n Content-Type: multipart/mixed; boundary=b"), Anomaly.HIDDEN_FIELD),
+    "16 field after a bare CR": (evil("X-Foo: bar\r\r\n").replace(b"bar\r", b"bar\rContent-Type: x"), Anomaly.BARE_CR),
+    "17 malformed type": (evil("Content-Type: multi\\part/mixed; boundary=b"), Anomaly.HIDDEN_PARTS),
+    "17 no subtype": (evil("Content-Type: multipart; boundary=b"), Anomaly.HIDDEN_PARTS),
+    "19 empty boundary": (evil('Content-Type: multipart/mixed; boundary=""'), Anomaly.BAD_BOUNDARY),
+    "20 trailing space": (evil('Content-Type: multipart/mixed; boundary="b "'), Anomaly.BAD_BOUNDARY),
+    "21 extended delimiter": (evil(CT, HIDDEN.replace("--b\nContent", "--bX\nContent")), Anomaly.LONGER_DELIMITER),
+    "22 boundary reused": (
+        evil(CT, "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n"),
+        Anomaly.REUSED_BOUNDARY,
+    ),
+    "24 part after the end": (evil(CT, f"--b\n\nx\n--b--\n{HIDDEN}"), Anomaly.HIDDEN_PARTS),
+    "24 other part after the end": (evil(CT, f"--b\n\nx\n--b--\n{HIDDEN.replace('--b', '--c')}"), Anomaly.HIDDEN_PARTS),
+    "24 part in the preamble": (evil(CT, f"{HIDDEN.replace('--b', '--c')}\n--b\n\nx\n--b--\n"), Anomaly.HIDDEN_PARTS),
+    "25 wrong boundary": (evil("Content-Type: multipart/mixed; boundary=z"), Anomaly.HIDDEN_PARTS),
+    "25 no boundary": (evil("Content-Type: multipart/mixed"), Anomaly.HIDDEN_PARTS),
+    "26 base64 multipart": (evil(f"{CT}\n{CTE}: base64", b64(HIDDEN.encode())), Anomaly.ENCODED_MULTIPART),
+    "27 text with a boundary": (evil("Content-Type: text/plain; boundary=b"), Anomaly.HIDDEN_PARTS),
+    "28 blank line first": (crlf(f"\n{CT}\n\n{HIDDEN}"), Anomaly.HEADER_IN_BODY),
+    "28 line without a colon": (evil(f"nonsense\n{CT}"), Anomaly.NOT_A_FIELD),
+    "28 no blank line": (
+        evil(CT, f"--b\nContent-Type: application/pdf\n{CTE}: base64\n{b64(EXE)}\n--b--\n"),
+        Anomaly.NOT_A_FIELD,
+    ),
+    "28 white space line": (evil(f"X: y\n \n{CT}"), Anomaly.BLANK_CONTINUATION),
+    "29 bare CR before a delimiter": (evil(CT).replace(b"\r\n--b\r\nContent", b"\r--b\r\nContent"), Anomaly.BARE_CR),
+    "29 bare LF before a delimiter": (evil(CT).replace(b"\r\n--b\r\nContent", b"\n--b\r\nContent"), Anomaly.BARE_LF),
+    "29 NUL in the header": (evil("Content-Type: multi\0part/mixed; boundary=b"), Anomaly.NUL),
+    "29 NUL in a text": (evil("Content-Type: text/plain", "a\0b"), Anomaly.NUL),
+    "73 a huge header": (evil("X: " + "y" * 300_000), Anomaly.LIMIT),
+    "73 very many fields": (evil("X: y\n" * 1200 + CT), Anomaly.LIMIT),
+    "73 very many parts": (evil(CT, "--b\n\nx\n" * 1100 + "--b--\n"), Anomaly.LIMIT),
+    "73 very many parameters": (evil(CT + "; a=b" * 100), Anomaly.LIMIT),
+    "73 a huge name": (evil(f'Content-Disposition: attachment; filename="{"a" * 9000}"'), Anomaly.LIMIT),
+}
+
+
+@pytest.mark.parametrize("case", AMBIGUOUS)
+def test_what_programs_read_differently_is_ambiguous(case: str) -> None:
+    raw, anomaly = AMBIGUOUS[case]
+    assert anomaly in parse(raw).anomalies
+
+
+TOLERATED = {
+    "the same type twice": evil(f"{CT}\n{CT}"),
+    "the same encoding twice": evil(f"{FILE}: base64\n{CTE}: base64", b64(PNG)),
+    "folded encoding": evil(f"{FILE}:\n base64", b64(PNG)),
+    "encoding in capitals with a space": evil(f"{FILE}: BASE64 ", b64(PNG)),
+    "8-bit": evil(f"Content-Type: text/plain\n{CTE}: 8-bit", "x"),
+    "quoted-printable multipart": evil(f"{CT}\n{CTE}: quoted-printable"),
+    "unquoted boundary with =": evil(
+        "Content-Type: multipart/mixed; boundary=----=_b", "------=_b\n\nx\n------=_b--\n"
+    ),
+    "boundary on the next line": evil("Content-Type: multipart/mixed;\n\tboundary=b"),
+    "trailing semicolon": evil(f"{CT};"),
+    "spaces round = of a charset": evil('Content-Type: text/plain; charset = "utf-8"', "x"),
+    "comment on a text": evil('Content-Type: text/plain; charset="us-ascii" (Plain text)', "x"),
+    "name with parentheses": evil("Content-Type: image/png; name=a (1).png", "x"),
+    "name without its end quote": evil('Content-Type: image/png; name="a.png', "x"),
+    "old type without subtype": evil("Content-Type: text", "x"),
+    "a signature of a message with a type": evil(f"DKIM-Signature: v=1; h=From:Subject:\n Content-Type:To; b=x\n{CT}"),
+    "a mailbox's From line": b"From a@b.example Mon Sep 21 10:00:00 2026\r\n" + evil(CT),
+    "a malformed line in the header of a text": evil("nonsense", "x"),
+    "bare CR in a text": evil("Content-Type: text/plain", "100\r%\n"),
+    "dashes in a text": evil("Content-Type: text/plain", "--\n-- \n--- a/x\nContent is king: yes\n"),
+    "text that quotes a header": evil("Content-Type: text/plain", "look:\n\nContent-Type: text/html\n\nthere\n"),
+    "a bounce that quotes a message": evil("X: y", f"Hi. This is qmail-send.\n\n--- Below\n\n{CT}\n\n{HIDDEN}"),
+    "junk after the end": evil(CT, "--b\n\nx\n--b--\n--b--\n\n_____\nlist footer\n"),
+    "an empty multipart": evil(CT, "nothing here\n"),
+    "binary with NUL": evil(f"{FILE}: binary", "a\0b"),
+}
+
+
+@pytest.mark.parametrize("case", TOLERATED)
+def test_sloppiness_of_real_mail_is_tolerated(case: str) -> None:
+    assert parse(TOLERATED[case]).anomalies == frozenset()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in AMBIGUOUS if case[:2] in {"5 ", "6 ", "7 ", "11", "13", "15", "17", "26", "27"}]
+)
+def test_the_file_is_found_by_one_reading_at_least(case: str) -> None:
+    """Where the message is let through as configured, its parts are still screened in every reading followed up."""
+    raw, _ = AMBIGUOUS[case]
+    assert any("x.exe" in part.description.names for part in parse(raw).parts)
+
+
+def test_nesting_beyond_the_limit_is_noted_and_left_unread() -> None:
+    content = "text"
+    for depth in range(40):
+        content = f"Content-Type: multipart/mixed; boundary=b{depth}\n\n--b{depth}\n{content}\n--b{depth}--\n"
+    tree = parse(crlf(content))
+    assert tree.anomalies == {Anomaly.LIMIT}
+    assert len(tree.parts) == Limits().depth + 1
+
+
+def test_messages_in_messages_beyond_the_limit_are_noted() -> None:
+    tree = parse(crlf("Content-Type: message/rfc822\n\n" * 12 + "Subject: x\n\nhi\n"))
+    assert Anomaly.LIMIT in tree.anomalies
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b"--b",
+            b"--b--",
+            b"--c",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"\r\n\r\n",
+            b" ",
+            b"\t",
+            b";",
+            b"=",
+            b'"',
+            b"(",
+            b"\\",
+            b"\0",
+        ),
+        *(b"Content-Type: ", b"multipart/mixed; boundary=b", b'multipart/alternative; boundary="c"', b"message/rfc822"),
+        *(
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"Content-Disposition: attachment; ",
+            b"filename*0*=utf-8''a%2Eexe",
+        ),
+        *(
+            b"name=",
+            b"=?utf-8?B?YS5leGU=?=",
+            b"=?utf-7?Q?+AC4-?=",
+            b"TVqQAAMAAAAEAAAA",
+            b"multipart/digest",
+            b"\xff\xe4",
+            b":",
+        ),
+    ]
+)
+
+
+@given(st.lists(PIECES | st.binary(max_size=8), max_size=60).map(b"".join))
+def test_any_octets_give_a_tree_whose_ranges_nest(raw: bytes) -> None:
+    parts = parse(raw).parts
+    for part in parts:
+        start = part.header.start if part.delim_start is None else part.delim_start
+        assert 0 <= start <= part.header.start <= part.header.end <= part.header.body_start <= part.body_end
+        assert part.body_end <= len(part.source)
+        parent = None if part.parent is None else parts[part.parent]
+        if parent is not None and parent.source is part.source:
+            assert parent.header.body_start <= start
+            assert part.body_end <= parent.body_end
+
+
+@given(st.lists(st.sampled_from([TEXT, attachment("a.png", PNG, "image/png"), "\n\n"]), min_size=1, max_size=6))
+def test_the_octets_of_a_multipart_are_its_parts_and_delimiters(parts: list[str]) -> None:
+    raw = multipart(parts, head=HEAD)
+    top, *children = parse(raw).parts
+    assert len(children) == len(parts)
+    assert [raw[c.header.start : c.body_end] for c in children] == [crlf(part) for part in parts]
+    assert top.body_end == len(raw)

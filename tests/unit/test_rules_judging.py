@@ -1,0 +1,96 @@
+"""Which parts are banned: any name, any declared type or any recognised type is enough."""
+
+import msgspec
+import pytest
+
+from services.screener import defaults
+from services.screener.rules import Finding, compile_rules, judge
+from shared.config.model import Rules, Screener
+from shared.errors import ConfigError
+from shared.model import Action, Direction
+
+INBOUND = compile_rules(Screener().inbound, Direction.INBOUND)
+OUTBOUND = compile_rules(Screener().outbound, Direction.OUTBOUND)
+OCTETS = ("application/octet-stream", None)
+PROGRAM = ("application/x-msdownload", "exe")
+
+
+@pytest.mark.parametrize(
+    ("names", "declared", "detected", "rule"),
+    [
+        (["a.pdf"], ["application/pdf"], [("application/pdf", "pdf")], None),
+        ([], ["text/plain"], [("text/plain", None)], None),
+        (["a.exe"], ["application/pdf"], [OCTETS], "extension:exe"),
+        (["a.pdf", "a.exe"], ["application/pdf"], [OCTETS], "extension:exe"),
+        (["a.EXE. "], ["image/png"], [OCTETS], "extension:exe"),
+        (["a.settingcontent-ms"], ["image/png"], [OCTETS], "extension:settingcontent-ms"),
+        (["a.txt\u202e"], ["text/plain"], [OCTETS], "name:deceptive"),
+        (["a.pdf"], ["application/x-msdownload"], [OCTETS], "type:application/x-msdownload"),
+        (["a.pdf"], ["application/pdf", "application/hta"], [OCTETS], "type:application/hta"),
+        (["a.pdf"], ["application/pdf"], [PROGRAM], "content:application/x-msdownload"),
+        (["a.pdf"], ["application/pdf"], [OCTETS, PROGRAM], "content:application/x-msdownload"),
+        (
+            ["a"],
+            ["application/octet-stream"],
+            [("application/x-iso9660-image", "iso")],
+            "content:application/x-iso9660-image",
+        ),
+        (["a.zip"], ["application/zip"], [("application/zip", "zip")], None),
+        (["a.p7m"], ["application/pkcs7-mime"], [OCTETS], None),
+    ],
+)
+def test_default_rules(
+    names: list[str], declared: list[str], detected: list[tuple[str, str | None]], rule: str | None
+) -> None:
+    expected = None if rule is None else Finding(Action.STRIP, rule)
+    assert judge(names, declared, detected, INBOUND) == expected
+    expected = None if rule is None else Finding(Action.BLOCK, rule)
+    assert judge(names, declared, detected, OUTBOUND) == expected
+
+
+@pytest.mark.parametrize("kind", defaults.NEVER)
+@pytest.mark.parametrize("action", ["allow", "strip", "block", "quarantine"])
+def test_what_cannot_be_screened_is_blocked_in_any_configuration(kind: str, action: str) -> None:
+    rules = compile_rules(Rules(action=action, banned_types=(), banned_extensions=()), Direction.INBOUND)
+    assert judge([], ["text/plain", kind], [OCTETS], rules) == Finding(Action.BLOCK, f"type:{kind}")
+
+
+@pytest.mark.parametrize(
+    ("rules", "names", "declared", "rule"),
+    [
+        (Rules(), ["a.exe"], [], "extension:exe"),
+        (Rules(allowed_extensions=("exe",)), ["a.exe"], ["application/x-msdownload"], None),
+        (Rules(allowed_extensions=(".EXE",)), ["a.exe"], [], None),
+        (Rules(extra_extensions=("docm",)), ["a.docm"], [], "extension:docm"),
+        (Rules(extra_extensions=("docm",)), ["a.exe"], [], "extension:exe"),
+        (Rules(banned_extensions=("zip",)), ["a.zip"], [], "extension:zip"),
+        (Rules(banned_extensions=("zip",)), ["a.exe"], [], None),
+        (Rules(banned_extensions=("zip",)), ["a.exe"], ["application/x-msdownload"], "type:application/x-msdownload"),
+        (Rules(banned_types=("image/svg+xml",)), ["a"], ["image/svg+xml"], "type:image/svg+xml"),
+        (Rules(banned_types=()), ["a"], ["application/x-msdownload"], None),
+        (Rules(action="allow"), ["a.exe"], [], None),
+    ],
+)
+def test_configuration_adds_replaces_and_allows(
+    rules: Rules, names: list[str], declared: list[str], rule: str | None
+) -> None:
+    found = judge(names, declared, [], compile_rules(rules, Direction.INBOUND))
+    assert (found and found.rule) == rule
+
+
+@pytest.mark.parametrize("action", ["strip", "block", "quarantine"])
+def test_the_configured_action_is_the_finding(action: str) -> None:
+    found = judge(["a.exe"], [], [], compile_rules(Rules(action=action), Direction.OUTBOUND))
+    assert found == Finding(Action(action), "extension:exe")
+
+
+@pytest.mark.parametrize(("key", "changes"), [("action", {"action": "delete"}), ("ambiguous", {"ambiguous": "strip"})])
+def test_an_action_that_does_not_exist_is_named(key: str, changes: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=rf"^screener\.inbound\.{key}: .* use one of"):
+        compile_rules(msgspec.structs.replace(Rules(), **changes), Direction.INBOUND)
+
+
+def test_the_defaults_hold_what_most_mail_systems_block() -> None:
+    assert {"exe", "scr", "vbs", "js", "lnk", "iso", "hta", "msi", "jar", "img"} <= defaults.EXTENSIONS
+    assert not {"pdf", "docx", "zip", "png", "txt", "p7m", "p7s", "asc", "ics", "eml"} & defaults.EXTENSIONS
+    assert set(defaults.TYPES.values()) <= defaults.EXTENSIONS
