@@ -1,0 +1,100 @@
+"""The broker port on RabbitMQ."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared import wire
+from shared.broker.rabbitmq import properties
+from shared.broker.rabbitmq.link import Link
+from shared.broker.rabbitmq.sender import Sender
+from shared.broker.rabbitmq.settings import Address, Settings
+from shared.broker.rabbitmq.subscription import RabbitSubscription
+from shared.broker.topology import QUARANTINE_INDEX, User, queue_for
+from shared.clock import Clock, wall_clock
+from shared.model import Place, Send
+
+DEFAULTS = Settings()
+
+
+async def connect(
+    url: str, user: User, settings: Settings = DEFAULTS, *, wait: bool = True, clock: Clock = wall_clock
+) -> "RabbitBroker":
+    """Return a broker for one service, `url` being `amqp://user:password@host:port/vhost`.
+
+    If RabbitMQ does not answer, or refuses, the broker says so in `trouble()` and keeps trying; with `wait` false it
+    raises BrokerUnavailable instead. Raise ConfigError for a URL that is none.
+    """
+    broker = RabbitBroker(Address.parse(url, settings.heartbeat), user, settings, clock)
+    await broker.start(wait=wait)
+    return broker
+
+
+class RabbitBroker:
+    """Two connections of one user: one publishes, the other, opened when first needed, consumes."""
+
+    def __init__(self, address: Address, user: User, settings: Settings, clock: Clock) -> None:
+        self._user = user
+        self._settings = settings
+        self._clock = clock
+        self._sender = Sender(address, user.exchange, settings)
+        self._consuming = Link(address, "consumes", settings)
+        self._starting = asyncio.Lock()
+        self._started = False
+        self._subscriptions: list[RabbitSubscription] = []
+
+    async def start(self, *, wait: bool) -> None:
+        """Connect to publish."""
+        await self._sender.start(wait=wait)
+
+    async def publish(self, sends: Sequence[Send]) -> None:
+        """Return when every send is durable; all are in flight together. Raise BrokerError otherwise."""
+        now = self._clock()
+        bodies = [wire.encode(send.message) for send in sends]
+        for body in bodies:
+            self._sender.check_size(len(body))
+        if len(sends) == 1:
+            await self._send(sends[0], bodies[0], now)
+            return
+        pairs = zip(sends, bodies, strict=True)
+        done = await asyncio.gather(*(self._send(send, body, now) for send, body in pairs), return_exceptions=True)
+        for error in done:
+            if error is not None:
+                raise error
+
+    async def park(self, body: bytes, reason: str) -> None:
+        """Make a body that does not decode durable in `mail.dead`."""
+        await self._sender.send(Place.DEAD, body, properties.for_undecodable(reason, self._user, self._clock()))
+
+    def trouble(self) -> str | None:
+        """Return why new mail should be refused now, or None."""
+        trouble = self._sender.trouble()
+        if trouble is None and self._started:
+            subscriptions = (each.trouble() for each in self._subscriptions)
+            trouble = self._consuming.trouble() or next((each for each in subscriptions if each), None)
+        return trouble
+
+    async def subscribe(self, queue: str, prefetch: int) -> RabbitSubscription:
+        """Consume `queue`; returns at once if RabbitMQ is away, and begins when it comes."""
+        async with self._starting:
+            if not self._started:
+                await self._consuming.start(wait=True)
+                self._started = True
+        subscription = RabbitSubscription(self._consuming, queue, prefetch, self._settings)
+        self._subscriptions.append(subscription)
+        await subscription.start()
+        return subscription
+
+    async def close(self) -> None:
+        """Close everything; safe to repeat."""
+        await asyncio.gather(*(subscription.close() for subscription in self._subscriptions))
+        self._subscriptions.clear()
+        await self._consuming.close()
+        await self._sender.close()
+
+    async def _send(self, send: Send, body: bytes, now: float) -> None:
+        item = send.message.item
+        queue = queue_for(send.place, len(body), item.not_before, now)
+        await self._sender.send(queue, body, properties.for_item(item, self._user, now))
+        if send.place is Place.QUARANTINE:  # the original first: an entry must never point at nothing
+            entry = properties.index_entry(item, queue)
+            await self._sender.send(QUARANTINE_INDEX, entry, properties.for_item(item, self._user, now))

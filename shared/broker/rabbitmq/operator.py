@@ -1,0 +1,134 @@
+"""What an administrator does with what is kept, on RabbitMQ.
+
+Looking is `basic.get` without acknowledgement: each message is handed back when the look is over, so others do not
+see it meanwhile, and each look counts against a delivery limit, which these queues have set out of reach.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from aiormq import Channel, ChannelNotFoundEntity
+from aiormq.abc import DeliveredMessage
+
+from shared import wire
+from shared.broker.port import Depth, Kept
+from shared.broker.rabbitmq.broker import DEFAULTS, RabbitBroker
+from shared.broker.rabbitmq.explain import explain
+from shared.broker.rabbitmq.link import Link, open_channel
+from shared.broker.rabbitmq.properties import REASON
+from shared.broker.rabbitmq.settings import Address, Settings
+from shared.broker.topology import User, quorum_queues
+from shared.clock import Clock, wall_clock
+from shared.errors import BrokerError, BrokerUnavailable, WireError
+from shared.model import Send
+
+
+async def connect_operator(url: str, settings: Settings = DEFAULTS, *, clock: Clock = wall_clock) -> "RabbitOperator":
+    """Return an operator's access. Raise BrokerUnavailable if RabbitMQ cannot be reached, ConfigError for a bad URL."""
+    operator = RabbitOperator(Address.parse(url, settings.heartbeat), settings, clock)
+    await operator.start()
+    return operator
+
+
+class RabbitOperator:
+    """The operator port on RabbitMQ, as user `operator`."""
+
+    def __init__(self, address: Address, settings: Settings, clock: Clock) -> None:
+        self._address = address
+        self._settings = settings
+        self._broker = RabbitBroker(address, User.OPERATOR, settings, clock)
+        self._link = Link(address, "operates", settings)
+
+    async def start(self) -> None:
+        """Connect. Raise BrokerUnavailable if that fails."""
+        await self._link.start(wait=False)
+        try:
+            await self._broker.start(wait=False)
+        except BaseException:
+            await self._link.close()
+            raise
+
+    async def depths(self) -> list[Depth]:
+        """Return the depth of every quorum queue; unsettled ones are not told over AMQP."""
+        async with self._channel() as channel:
+            found = []
+            for queue in quorum_queues():
+                declared = await channel.queue_declare(queue, passive=True)
+                found.append(Depth(queue, declared.message_count or 0, None, declared.consumer_count or 0))
+            return found
+
+    async def kept(self, queues: Sequence[str]) -> AsyncIterator[Kept]:
+        """Iterate over what was in the queues when each was reached; one body is held in memory at a time."""
+        for queue in queues:
+            async with self._channel() as channel, _look(channel, queue) as messages:
+                async for message in messages:
+                    yield _kept(queue, message)
+
+    async def remove(self, queue: str, message_id: str) -> bool:
+        """Delete every copy of a message; reads the whole queue."""
+        removed = False
+        async with self._channel() as channel, _look(channel, queue) as messages:
+            async for message in messages:
+                found = _kept(queue, message).message
+                if found is not None and found.item.id == message_id:
+                    await channel.basic_ack(message.delivery_tag or 0)
+                    removed = True
+        return removed
+
+    async def publish(self, sends: Sequence[Send]) -> None:
+        """As Publisher.publish."""
+        await self._broker.publish(sends)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._link.close()
+        await self._broker.close()
+
+    @contextlib.asynccontextmanager
+    async def _channel(self) -> AsyncIterator[Channel]:
+        """Yield a channel of its own. Raise BrokerUnavailable for whatever goes wrong with RabbitMQ inside."""
+        connection = self._link.connection()
+        try:
+            channel = await open_channel(connection, confirms=False)
+            try:
+                yield channel
+            finally:
+                await channel.close(timeout=self._settings.connect_timeout)
+        except BrokerError:
+            raise
+        except (ChannelNotFoundEntity, OSError, RuntimeError) as error:
+            raise BrokerUnavailable(f"RabbitMQ at {self._address.shown}: {explain(error)}") from error
+
+
+@contextlib.asynccontextmanager
+async def _look(channel: Channel, queue: str) -> AsyncIterator[AsyncIterator[DeliveredMessage]]:
+    """Yield the queue's messages one by one; in the end hand back all that were not acknowledged."""
+    last = 0
+
+    async def messages() -> AsyncIterator[DeliveredMessage]:
+        nonlocal last
+        remaining: int | None = None
+        while remaining is None or remaining > 0:
+            message = await channel.basic_get(queue)
+            if message.delivery_tag is None:
+                return
+            last = message.delivery_tag
+            remaining = (message.message_count or 0) if remaining is None else remaining - 1
+            yield message
+
+    try:
+        yield messages()
+    finally:
+        if last and not channel.is_closed:
+            await channel.basic_nack(last, multiple=True, requeue=True)
+            await channel.basic_qos(prefetch_count=1)  # an answer to wait for: RabbitMQ has done the nack before it
+
+
+def _kept(queue: str, message: DeliveredMessage) -> Kept:
+    headers = message.header.properties.headers or {}
+    reason = headers.get(REASON)
+    try:
+        decoded = wire.decode(message.body)
+    except WireError as error:
+        return Kept(queue, None, message.body, str(reason) if reason is not None else str(error))
+    return Kept(queue, decoded, message.body, decoded.item.reason)
