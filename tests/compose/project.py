@@ -53,7 +53,7 @@ class Project:
 
     def down(self, *arguments: str) -> None:
         """Stop and remove the containers and networks; `-v` the volumes too."""
-        self.compose("down", "--timeout", "60", *arguments)
+        self.compose("down", *arguments)
 
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's running containers."""

@@ -58,7 +58,7 @@ def _shows_a_readable_item(relay: Project, admin: str) -> None:
     shown = relay.api("queues/%2F/mail.deliver/get", admin, get)[0]
     assert shown["payload_encoding"] == "string"
     item, _, content = shown["payload"].partition("\n")
-    fields = json.loads(item)
+    fields = json.loads(item)["item"]
     assert fields["envelope"]["sender"] == "ann@elsewhere.example"
     assert fields["envelope"]["recipients"][0]["address"] == "bob@example.org"
     assert fields["destination"] == "example.org"
