@@ -27,8 +27,11 @@ class Ordeal(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def under_load(world: World, messages: int = MESSAGES) -> AsyncIterator[Ordeal]:
-    """Send `messages` at a steady pace while the block runs; it ends when every one is answered 250."""
+async def under_load(world: World, messages: int = MESSAGES, quiet: float | None = None) -> AsyncIterator[Ordeal]:
+    """Send `messages` at a steady pace while the block runs; it ends when every one is answered 250 and delivered.
+
+    With `quiet`, arrivals are waited for only until none has come for that many seconds: where a loss is expected.
+    """
     ledger = Ledger()
     target = Target(world.ports.relay, USER, RECIPIENT, source=TRUSTED)
     load = Load(target, [f"t-{number:05}" for number in range(messages)], ledger)
@@ -37,7 +40,7 @@ async def under_load(world: World, messages: int = MESSAGES) -> AsyncIterator[Or
     try:
         yield Ordeal(world, ledger, load)
         await asyncio.wait_for(sending, 240)
-        await ledger.settle(120)
+        await ledger.settle(120, quiet)
     finally:
         sending.cancel()
         collecting.cancel()
