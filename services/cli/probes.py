@@ -19,10 +19,10 @@ Probe = Callable[[Config], Awaitable[list[Problem]]]
 
 
 async def certificates(config: Config) -> list[Problem]:
-    """Load certificate, key and client CA."""
-    if config.tls.certificate is None or config.tls.key is None:
+    """Load certificate and key."""
+    if config.tls.certificate is None:
         return [Problem(Severity.OK, "tls", "not configured: clients cannot use TLS or authenticate")]
-    return tls.problems(config.tls.certificate, config.tls.key, time.time())
+    return tls.problems(config.tls.certificate, config.tls.key or config.tls.certificate, time.time())
 
 
 async def files(config: Config) -> list[Problem]:

@@ -216,9 +216,8 @@ def _listeners(config: Config, _: Facts) -> Iterator[Problem]:
 
 def _tls(config: Config, _: Facts) -> Iterator[Problem]:
     tls = config.tls
-    if (tls.certificate is None) != (tls.key is None):
-        present, missing = ("certificate", "key") if tls.certificate else ("key", "certificate")
-        yield Problem(Severity.ERROR, f"tls.{missing}", f"missing beside tls.{present}", "set both or none")
+    if tls.key is not None and tls.certificate is None:
+        yield Problem(Severity.ERROR, "tls.certificate", "missing beside tls.key", "set it as well")
     if config.auth.users_file and not tls.certificate:
         reason = "users can never authenticate: AUTH is offered under TLS only"
         yield Problem(Severity.WARNING, "auth.users_file", reason, "set tls.certificate and tls.key")

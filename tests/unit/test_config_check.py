@@ -138,7 +138,6 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
         "ingress.listener[1]",
         "the same address as [0]",
     ),
-    (changed(tls={"certificate": "c"}), Severity.ERROR, "tls.key", "missing beside tls.certificate"),
     (changed(tls={"key": "k"}), Severity.ERROR, "tls.certificate", "missing beside tls.key"),
     (changed(auth={"users_file": "u"}), Severity.WARNING, "auth.users_file", "never authenticate"),
     (msgspec.structs.replace(GOOD, hostname="relay"), Severity.WARNING, "hostname", "not a full name"),
@@ -193,6 +192,7 @@ def test_each_problem(config: Config, severity: Severity, key: str, reason: str)
     "config",
     [
         relay(hosted={"example.org": "mx"}, own_addresses=("192.0.2.1",)),
+        changed(tls={"certificate": "both.pem"}),
         changed(relay={"postmaster": "p@a.example", "hosted": {}}, delivery={"route": {"*": "smtp://h"}}),
         changed(relay={"postmaster": "p@b.a.example", "hosted": {".a.example": "h"}}),
         relay(denied_destinations=("a.invalid", ".a.invalid", "x@b.invalid", "y@b.invalid")),

@@ -1,0 +1,137 @@
+"""`sluice check`: every finding with its remedy, exit status 1 if any is an error."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from services.cli import tls
+from shared.config.check import Severity
+from tests.support.cli import sluice
+from tests.support.dns_server import DnsServer, Fault
+
+NOW = time.time()
+
+
+def certificate(folder: Path, name: str, days: float) -> tuple[str, str]:
+    """Write a certificate that ends in so many days, and its key; return the two paths."""
+    issued = trustme.CA().issue_cert(
+        "relay.example.net", not_after=datetime.fromtimestamp(NOW, UTC) + timedelta(days=days)
+    )
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    issued.cert_chain_pems[0].write_to_path(certificate)
+    issued.private_key_pem.write_to_path(key)
+    return str(certificate), str(key)
+
+
+@pytest.mark.parametrize(
+    ("days", "severity", "reason"),
+    [
+        (60, Severity.OK, "fits its key, ends in 60 days"),
+        (3, Severity.WARNING, "ends in 3 days"),
+        (-2, Severity.ERROR, "certificate has expired"),
+    ],
+)
+def test_a_certificate_is_judged_by_its_end(tmp_path: Path, days: float, severity: Severity, reason: str) -> None:
+    (found,) = tls.problems(*certificate(tmp_path, "own", days), NOW)
+    assert (found.severity, found.key, found.reason) == (severity, "tls.certificate", reason)
+
+
+def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
+    """A key of another certificate, a file that is none, a file that is not there."""
+    own, key = certificate(tmp_path, "own", 60)
+    _, other = certificate(tmp_path, "other", 60)
+    (tmp_path / "text").write_text("not a certificate")
+    for files, where, reason in (
+        ((own, other), "tls.certificate", "tls.key is not the key of this certificate"),
+        ((str(tmp_path / "text"), key), "tls.certificate", "certificate or key cannot be used"),
+        ((own, str(tmp_path / "text")), "tls.certificate", "certificate or key cannot be used"),
+        ((str(tmp_path / "absent"), key), "tls.certificate", "No such file or directory"),
+        ((own, str(tmp_path / "absent")), "tls.key", "No such file or directory"),
+    ):
+        (found,) = tls.problems(*files, NOW)
+        assert (found.severity, found.key) == (Severity.ERROR, where)
+        assert reason in found.reason
+        assert found.remedy
+
+
+def rows(out: str) -> dict[str, str]:
+    """Return the severity of each finding by its key."""
+    return {line.split()[1]: line.split()[0] for line in out.splitlines()[1:]}
+
+
+def written(folder: Path, text: str) -> None:
+    (folder / "sluice.toml").write_text('hostname = "relay.example.net"\nbroker = "sqlite:///queue.db"\n' + text)
+
+
+def test_a_good_configuration_has_status_0(tmp_path: Path) -> None:
+    """All is ok, readable in a pipe, and nothing is changed: the queue file is not even made."""
+    certificate(tmp_path, "own", 60)
+    with DnsServer({"mail.internal": {"A": ["192.0.2.1"]}}) as dns:
+        written(
+            tmp_path,
+            f"""
+            relay = {{ postmaster = "p@example.org", hosted = {{ "example.org" = "mail.internal" }} }}
+            delivery = {{ nameservers = ["{dns.address}"] }}
+            auth = {{ users_file = "users" }}
+            tls = {{ certificate = "own.pem", key = "own.key" }}
+            """,
+        )
+        sluice("user", "add", "a@example.org", "--password-stdin", cwd=tmp_path, given=b"p\n")
+        done = sluice("check", cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert set(rows(done.out).values()) == {"ok"}
+    assert "mail.internal is 192.0.2.1" in done.out
+    assert "\x1b" not in done.out
+    assert not (tmp_path / "queue.db").exists()
+
+
+def test_every_probe_finds_what_is_wrong(tmp_path: Path) -> None:
+    """Open relay, certificate, recipients, users, next hop and broker, all in one run, and no password shown."""
+    with DnsServer({}) as dns:
+        written(
+            tmp_path,
+            f"""
+            [relay]
+            postmaster = "p@example.org"
+            trusted_networks = ["0.0.0.0/0"]
+            hosted = {{ "example.org" = {{ next_hop = ["nowhere.example"], recipients = "absent" }} }}
+            [delivery]
+            nameservers = ["{dns.address}"]
+            [auth]
+            users_file = "users"
+            [tls]
+            certificate = "absent.pem"
+            """,
+        )
+        (tmp_path / "users").write_text("bob:plain text\n")
+        done = sluice("check", cwd=tmp_path, SLUICE_BROKER="amqp://u:hush@127.0.0.1:1/")
+    assert (done.status, done.err) == (1, "")
+    errors = {key for key, severity in rows(done.out).items() if severity == "error"}
+    wanted = {"relay.trusted_networks", "tls.certificate", "auth.users_file", "broker"}
+    assert errors == wanted | {'relay.hosted."example.org".recipients', 'relay.hosted."example.org"'}
+    assert "127.0.0.1:1" in done.out
+    assert "hush" not in done.out
+    assert "plain text" not in done.out
+
+
+def test_name_servers_that_do_not_answer(tmp_path: Path) -> None:
+    with DnsServer({}) as dns:
+        dns.fail("relay.example.net", Fault.SERVFAIL)
+        hosts = '{ "example.org" = "127.0.0.1" }'
+        written(tmp_path, f'relay = {{ postmaster = "p@example.org", hosted = {hosts} }}\n')
+        done = sluice("check", cwd=tmp_path, SLUICE_DELIVERY__NAMESERVERS=dns.address)
+    assert done.status == 1
+    assert rows(done.out)["delivery.nameservers"] == "error"
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """The likeliest mistake with SQLite URLs, three slashes for four, is named."""
+    written(tmp_path, 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n')
+    done = sluice("check", cwd=tmp_path, SLUICE_BROKER="sqlite:///var/lib/sluice/queue.db")
+    assert done.status == 1
+    assert rows(done.out)["broker"] == "error"
+    assert f"the folder {tmp_path}/var/lib/sluice does not exist" in done.out
+    assert "four slashes" in done.out
