@@ -33,7 +33,7 @@ async def test_acknowledged_is_gone(harness: Harness) -> None:
     await screener.close()
     await until_depth(harness, Place.SCREEN, 1)
     await harness.restart()
-    assert await harness.depth(Place.SCREEN) == 1
+    await until_depth(harness, Place.SCREEN, 1)
 
 
 async def test_unsettled_comes_back_after_a_crash_and_is_counted(harness: Harness) -> None:
@@ -148,7 +148,7 @@ async def test_due_later_is_not_seen_before(harness: Harness) -> None:
     assert [wire.decode_item(received.body).id for received in found] == [fresh.id, soon.id]
     assert time.time() >= now + 3
     await asyncio.gather(*(received.ack() for received in found))
-    assert await harness.depth(Place.REDELIVER) == 0
+    await until_depth(harness, Place.REDELIVER, 0)
 
 
 async def test_queues_do_not_wait_for_each_other(harness: Harness) -> None:

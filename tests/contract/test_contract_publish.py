@@ -10,7 +10,7 @@ from shared.broker.port import Broker
 from shared.broker.topology import DAY, LARGE, User, bucket_queue, twin
 from shared.errors import BrokerError
 from shared.model import Envelope, Item, Message, Origin, Place, Recipient
-from tests.contract.harness import PATIENCE, Harness, take, until
+from tests.contract.harness import PATIENCE, Harness, take, until, until_depth
 from tests.support.messages import make_item, make_message, to
 
 
@@ -36,16 +36,16 @@ async def test_every_send_of_a_publish_is_durable(harness: Harness) -> None:
     screener = await harness.open(User.SCREENER)
     await screener.publish([to(Place.DELIVER), to(Place.DELIVER), to(Place.DEAD), to(Place.QUARANTINE)])
     await harness.restart()
-    assert await harness.depth(Place.DELIVER) == 2
-    assert await harness.depth(Place.DEAD) == 1
-    assert await harness.depth(bucket_queue(int(time.time() // DAY))) == 1
+    await until_depth(harness, Place.DELIVER, 2)
+    await until_depth(harness, Place.DEAD, 1)
+    await until_depth(harness, bucket_queue(int(time.time() // DAY)), 1)
 
 
 async def test_nothing_to_send_is_nothing_sent(harness: Harness) -> None:
     """A finished item has no sends."""
     broker = await harness.open(User.SCREENER)
     await broker.publish([])
-    assert await harness.depth(Place.DELIVER) == 0
+    await until_depth(harness, Place.DELIVER, 0)
 
 
 async def test_200_concurrent_publishers_each_message_exactly_once(harness: Harness) -> None:
@@ -65,7 +65,7 @@ async def test_200_concurrent_publishers_each_message_exactly_once(harness: Harn
     ids = [wire.decode_item(received.body).id for received in found]
     assert sorted(ids) == sorted(message.item.id for message in messages)
     await asyncio.gather(*(received.ack() for received in found))
-    assert await harness.depth(Place.SCREEN) == 0
+    await until_depth(harness, Place.SCREEN, 0)
 
 
 @pytest.mark.parametrize(("octets", "queue"), [(1000, Place.SCREEN.value), (LARGE + 1, twin(Place.SCREEN))])

@@ -79,7 +79,7 @@ async def test_what_follows_is_on_its_queue_and_the_item_gone(harness: Harness) 
         await until_depth(harness, Place.DELIVER, 1)
     (received,) = await take(await harness.open(User.DELIVERY), Place.DELIVER, 1)
     assert wire.decode(received.body) == message
-    assert await harness.depth(Place.SCREEN) == 0
+    await until_depth(harness, Place.SCREEN, 0)
 
 
 async def test_nothing_is_acknowledged_while_what_follows_is_not_durable(harness: Harness) -> None:
@@ -198,7 +198,7 @@ async def test_undecodable_body_is_parked_not_crash_looped(harness: Harness) -> 
     assert (kept.message, kept.body) == (None, body)
     assert kept.reason is not None
     assert "envelope" in kept.reason
-    assert await harness.depth(Place.SCREEN) == 0
+    await until_depth(harness, Place.SCREEN, 0)
 
 
 async def hand_back(harness: Harness, times: int) -> None:
@@ -243,8 +243,8 @@ async def test_what_came_back_ten_times_is_parked_unhandled(harness: Harness) ->
     assert item == msgspec.structs.replace(message.item, reason=item.reason)
     assert item.reason is not None
     assert item.reason.endswith("times to screen without a result")
-    assert await harness.depth(Place.SCREEN) == 0
-    assert await harness.depth(Place.DELIVER) == 0
+    await until_depth(harness, Place.SCREEN, 0)
+    await until_depth(harness, Place.DELIVER, 0)
 
 
 async def test_drain_finishes_what_is_in_hand_and_hands_back_the_rest(harness: Harness) -> None:
@@ -268,7 +268,7 @@ async def test_drain_finishes_what_is_in_hand_and_hands_back_the_rest(harness: H
         await worker.drain(2)
         await running
     await until_depth(harness, Place.SCREEN, 1)
-    assert await harness.depth(Place.DELIVER) == 1
+    await until_depth(harness, Place.DELIVER, 1)
     (received,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
     assert (wire.decode_item(received.body).id, received.returns) == (stuck.item.id, 1)
 
