@@ -41,13 +41,14 @@ async def show(operator: Operator, message_id: str) -> list[Kept]:
 
 
 async def release(operator: Operator, message_id: str, by: str, now: float) -> int:
-    """Send every copy of one message to delivery, unscreened, and remove it; return how many copies there were.
+    """Send one message to delivery, unscreened, and remove every copy; return how many copies there were.
 
     Durable at delivery first, removed then: a crash in between leaves the message in quarantine and on its way.
     """
     copies = await show(operator, message_id)
     record = Release(at=now, by=by)
-    sends = [send for kept in copies if kept.message for send in released(kept.message, record)]
+    once = {kept.message.item.key: kept.message for kept in copies if kept.message}  # a crash may have kept it twice
+    sends = [send for message in once.values() for send in released(message, record)]
     if sends:
         await operator.publish(sends)
     await _remove(operator, copies, message_id)
