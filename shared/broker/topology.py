@@ -98,9 +98,13 @@ def step_for(remaining: float) -> str:
 
 
 def queue_for(place: Place, size: int, not_before: float | None, now: float) -> str:
-    """Return the queue for a body of `size` octets: the place's own, its ladder while not due, or today's bucket."""
+    """Return the queue for a body of `size` octets: the place's own, its ladder while not due, or today's bucket.
+
+    A retry of the screener that has come due while the broker was away still goes over its ladder: the screener may
+    not publish to `mail.screen`, whose length limit must not keep it from acknowledging.
+    """
     stage = STAGE_OF.get(place)
-    if stage is not None and not_before is not None and not_before > now:
+    if stage is not None and not_before is not None and (not_before > now or place is Place.SCREEN):
         queue = wait_queue(stage, step_for(not_before - now))
     elif place is Place.QUARANTINE:
         return bucket_queue(int(now // DAY))

@@ -39,21 +39,26 @@ async def test_acknowledged_is_gone(harness: Harness) -> None:
 async def test_unsettled_comes_back_after_a_crash_and_is_counted(harness: Harness) -> None:
     """A worker that dies with an item in hand has not lost it."""
     (message_id,) = await fill(harness, 1)
-    (received,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
+    screener = await harness.open(User.SCREENER)
+    (received,) = await take(screener, Place.SCREEN, 1)
     assert received.returns == 0
     await harness.restart()
+    await screener.close()  # where it survived, it may have taken the item again
     (again,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
-    assert (wire.decode_item(again.body).id, again.returns) == (message_id, 1)
+    assert wire.decode_item(again.body).id == message_id
+    assert again.returns >= 1
 
 
 async def test_settling_what_was_lost_does_nothing(harness: Harness) -> None:
     """The item is another worker's by then."""
     await fill(harness, 1)
-    (received,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
+    screener = await harness.open(User.SCREENER)
+    (received,) = await take(screener, Place.SCREEN, 1)
     await harness.restart()
     await until(lambda: received.lost, "the loss is known")
     await received.ack()
     await received.release()
+    await screener.close()
     (again,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
     assert again.body == received.body
 

@@ -37,10 +37,12 @@ async def test_looking_leaves_everything_where_it_is(harness: Harness) -> None:
     operator = await harness.operator()
     for _ in range(3):
         kept = [each async for each in operator.kept([Place.DEAD])]
-        assert [each.message for each in kept] == messages
-        assert [each.reason for each in kept] == [message.item.reason for message in messages]
+        found = {each.message.item.id: each for each in kept if each.message is not None}  # one publish has no order
+        assert len(kept) == len(messages)
+        assert [found[message.item.id].message for message in messages] == messages
+        assert [found[message.item.id].reason for message in messages] == [each.item.reason for each in messages]
         assert {each.queue for each in kept} == {Place.DEAD}
-        assert [wire.decode(each.body) for each in kept] == messages
+        assert [wire.decode(found[message.item.id].body) for message in messages] == messages
 
 
 async def test_remove_deletes_one_message_and_every_copy_of_it(harness: Harness) -> None:

@@ -16,7 +16,7 @@ from shared.broker.worker import ISOLATE_AFTER, PARK_AFTER, Settings, Worker
 from shared.clock import Clock, wall_clock
 from shared.model import Handler, Item, Message, Place, Send
 from tests.contract.harness import PATIENCE, Harness, take, until, until_depth
-from tests.support.messages import make_message, to
+from tests.support.messages import make_item, make_message, to
 
 SETTINGS = Settings(concurrency=50, timeout=PATIENCE)
 USER = {Stage.SCREEN: User.SCREENER, Stage.DELIVER: User.DELIVERY}
@@ -163,8 +163,12 @@ async def until_waiting(harness: Harness, queue: str, count: int) -> None:
 
 
 async def test_what_keeps_failing_is_parked_with_its_history(harness: Harness) -> None:
-    """Ten times, then people look at it; other items are not held up."""
-    message = make_message()
+    """The tenth time people look at it; other items are not held up.
+
+    Its last retry is due long before it is published, as after an outage: that too comes back to its stage.
+    """
+    item = msgspec.structs.replace(make_item(), failures=PARK_AFTER - 2, attempt=PARK_AFTER - 2)
+    message = make_message(item)
     await put(harness, Place.SCREEN, message)
     calls: Counter[str] = Counter()
 
@@ -177,12 +181,12 @@ async def test_what_keeps_failing_is_parked_with_its_history(harness: Harness) -
         await put(harness, Place.SCREEN, make_message())
         await until_depth(harness, Place.DELIVER, 1)
     (item,) = await dead(harness)
-    assert calls[message.item.id] == PARK_AFTER
+    assert calls[message.item.id] == 2
     assert (item.id, item.failures, item.attempt, item.not_before) == (message.item.id, PARK_AFTER, PARK_AFTER, None)
     assert item.reason is not None
     assert item.reason.startswith("failed 10 times in screen, last: ValueError: no luck")
-    assert [attempt.stage for attempt in item.history] == ["screen"] * 4
-    assert item.history[0].at < item.history[1].at < item.history[2].at < item.history[3].at
+    assert [attempt.stage for attempt in item.history] == ["screen"] * 2
+    assert item.history[0].at < item.history[1].at
 
 
 async def test_undecodable_body_is_parked_not_crash_looped(harness: Harness) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -321,6 +322,27 @@ async def test_handed_out_but_not_begun_is_finished_by_drain(broker: SqliteBroke
         depth = {each.queue: each for each in await operator.depths()}[Place.SCREEN]
         assert (depth.ready, depth.unsettled) == (round_number + 1 - len(done), 0)
     assert len(done) == len(set(done))
+
+
+async def test_ten_failures_in_a_row_then_parked(broker: SqliteBroker, operator: SqliteOperator) -> None:
+    """The whole climb, on a clock that leaps over each pause."""
+    message = make_message()
+    await broker.publish([to(Place.SCREEN, message)])
+    times = itertools.count(int(time.time()) - 1_000_000, 20_000)
+    calls: list[Item] = []
+
+    async def fail(message: Message) -> Sequence[Send]:
+        calls.append(message.item)
+        raise ValueError(len(calls))
+
+    async with working(Worker(broker, Stage.SCREEN, fail, SETTINGS, clock=lambda: float(next(times)))):
+        await until(ready(operator, {Place.DEAD: 1}), "it is parked")
+    (kept,) = [each async for each in operator.kept([Place.DEAD])]
+    assert kept.message is not None
+    assert [item.failures for item in calls] == list(range(PARK_AFTER))
+    assert kept.reason == "failed 10 times in screen, last: ValueError: 10"
+    texts = [attempt.text for attempt in kept.message.item.history]
+    assert texts == ["ValueError: 1", "ValueError: 8", "ValueError: 9", "ValueError: 10"]
 
 
 async def test_too_large_to_pass_on_is_a_failure_of_the_handler(broker: SqliteBroker, operator: SqliteOperator) -> None:
