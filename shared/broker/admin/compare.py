@@ -114,6 +114,10 @@ def _queues(found: Found, v: str, limits: Limits) -> Iterator[Difference]:
             remedy = f"move its messages elsewhere, delete it, then {APPLY}"
             yield Difference(f"queue {name}", f"{kind}, durable", seen, remedy)
             continue
+        if queue.state == "down":
+            remedy = f"start the nodes that hold it; if it stays down with all of them up, delete it, then {APPLY}"
+            yield Difference(f"queue {name}", "running", "down", remedy)
+            continue
         yield from _effective_policy(queue, found, limits)
         yield from _members(queue, found)
     for name in sorted(there.keys() - wanted.keys()):

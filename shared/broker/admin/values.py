@@ -39,6 +39,7 @@ class FoundQueue(msgspec.Struct, frozen=True):
     durable: bool
     type: str = "classic"
     policy: str | None = None
+    state: str = "running"
     members: tuple[str, ...] | None = None
     """None for streams; their statistics tell."""
     online: tuple[str, ...] | None = None
