@@ -73,6 +73,12 @@ def judge(
     return None if rule is None else Finding(rules.action, rule)
 
 
+def judge_members(names: Iterable[str], rules: RuleSet) -> Finding | None:
+    """Return why a container is banned by the names of its members, or None."""
+    ending = None if rules.action is Action.PASS else banned_extension(names, rules)
+    return None if ending is None else Finding(rules.action, f"member:{ending}")
+
+
 def banned_extension(names: Iterable[str], rules: RuleSet) -> str | None:
     """Return the first banned extension that any form of any name ends with, or None."""
     for name in names:

@@ -2,15 +2,17 @@
 
 from typing import NamedTuple
 
+from services.screener.containers.zip_names import member_names
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly, Limits
 from services.screener.mime.magic import Detected, detect
 from services.screener.mime.tree import Kind, Part, parse
-from services.screener.rules import Finding, RuleSet, judge
+from services.screener.rules import Finding, RuleSet, judge, judge_members
 from services.screener.verdict import Ruling, decide
 from shared.model import PartReport
 
 _SHOWN_NAMES = 8
+_ZIPS = frozenset({"zip", "docx", "odt", "jar", "apk"})
 _READ_INLINE = frozenset({"text/plain", "text/html", "text/enriched"})
 
 
@@ -42,6 +44,10 @@ def screen(raw: bytes, rules: RuleSet, limits: Limits = Limits()) -> Screening: 
         if len({one.extension for one in detected}) > 1:
             anomalies.add(Anomaly.BAD_BASE64)
         finding = judge(part.description.names, part.description.types, detected, rules)
+        if finding is None and any(one.extension in _ZIPS for one in detected):
+            members, too_many = member_names(content(part))
+            anomalies |= {Anomaly.LIMIT} if too_many else set()
+            finding = judge_members(members, rules)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
     return Screening(raw, tuple(seen), ruling)

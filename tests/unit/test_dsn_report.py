@@ -146,9 +146,10 @@ def test_an_original_too_large_is_returned_as_its_header() -> None:
 
 def test_a_boundary_inside_the_original_does_not_end_the_report() -> None:
     envelope = msgspec.structs.replace(ITEM.envelope, ret="FULL")
-    content = CONTENT + b"--=_01K5Q0000000000000000000BB--\r\n"
+    content = CONTENT + b"--=_01K5Q0000000000000000000BB--\r\nthe end\r\n"
     made = report(item=msgspec.structs.replace(ITEM, envelope=envelope), content=content)
-    assert len(parts(made)) == 3
+    (original,) = parts(made)[2].iter_parts()
+    assert original.get_content().endswith("the end\r\n")
 
 
 def test_the_message_goes_from_the_null_sender_to_the_sender_alone() -> None:

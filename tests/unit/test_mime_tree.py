@@ -52,6 +52,30 @@ def test_without_a_closing_delimiter_the_last_part_reaches_to_the_end() -> None:
     assert body(parse(raw).parts[-1]) == b"two\r\n"
 
 
+def test_delimiters_without_anything_between_them_hold_empty_parts() -> None:
+    parts = parse(crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\n--b\n--b--\n")).parts[1:]
+    assert [(header(part), body(part)) for part in parts] == [(b"", b""), (b"", b"")]
+    assert all(part.header.start <= part.body_end for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("declared", "followed"),
+    [
+        ([], ("",)),
+        (["Base64 "], ("base64",)),
+        (["base64", "8bit"], ("base64", "8bit")),
+        (["x-foo"], ("", "base64", "quoted-printable")),
+        (["x-foo", "base64"], ("base64", "", "quoted-printable")),
+    ],
+)
+def test_every_transfer_encoding_is_followed_up_the_known_ones_first(
+    declared: list[str], followed: tuple[str, ...]
+) -> None:
+    fields = "".join(f"{CTE}: {encoding}\n" for encoding in declared)
+    (part,) = parse(crlf(f"Content-Type: image/png\n{fields}\nx\n")).parts
+    assert part.description.encodings == followed
+
+
 @pytest.mark.parametrize(
     ("raw", "paths"),
     [
@@ -148,6 +172,11 @@ AMBIGUOUS = {
     ),
     "24 part after the end": (evil(CT, f"--b\n\nx\n--b--\n{HIDDEN}"), Anomaly.HIDDEN_PARTS),
     "24 other part after the end": (evil(CT, f"--b\n\nx\n--b--\n{HIDDEN.replace('--b', '--c')}"), Anomaly.HIDDEN_PARTS),
+    "24 unmarked part after the end": (evil(CT, "--b\n\nx\n--b--\n--b\n\nMZ\n"), Anomaly.HIDDEN_PARTS),
+    "25 no boundary, part first": (
+        evil("Content-Type: multipart/mixed", f"--c\n{attachment('x.exe', EXE)}"),
+        Anomaly.HIDDEN_PARTS,
+    ),
     "24 part in the preamble": (evil(CT, f"{HIDDEN.replace('--b', '--c')}\n--b\n\nx\n--b--\n"), Anomaly.HIDDEN_PARTS),
     "25 wrong boundary": (evil("Content-Type: multipart/mixed; boundary=z"), Anomaly.HIDDEN_PARTS),
     "25 no boundary": (evil("Content-Type: multipart/mixed"), Anomaly.HIDDEN_PARTS),

@@ -64,7 +64,7 @@ def test_every_part_is_listed_with_its_facts() -> None:
 
 
 def test_files_maildirs_and_folders_are_found_in_order(tmp_path: Path) -> None:
-    for name in ("b.eml", "a/2.eml", "a/10.eml", "a/.hidden", "box/cur/1:2,S", "box/new/2", "box/tmp/3"):
+    for name in ("b.eml", "a/2.eml", "a/10.eml", "a/.hidden", ".git/x", "box/cur/1:2,S", "box/new/2", "box/tmp/3"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     found = list(iter_messages([tmp_path / "b.eml", tmp_path]))

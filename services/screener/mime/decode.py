@@ -28,7 +28,7 @@ class Views(NamedTuple):
 def head(source: bytes, start: int, end: int, encoding: str) -> Views:
     """Return the first HEAD octets of the decoded body, in every reading."""
     if encoding == "base64":
-        return _base64(source[start : min(end, start + 2 * HEAD)], whole=end <= start + 2 * HEAD)
+        return _base64(source[start : min(end, start + 2 * HEAD)])
     if encoding == "quoted-printable":
         return Views((binascii.a2b_qp(source[start : min(end, start + 3 * HEAD)])[:HEAD],), clean=True)
     return Views((source[start : min(end, start + HEAD)],), clean=True)
@@ -38,17 +38,18 @@ def whole(source: bytes, start: int, end: int, encoding: str) -> bytes:
     """Return the decoded body, of a damaged one the reading that keeps most."""
     body = source[start:end]
     if encoding == "base64":
-        return max(_base64(body, whole=True).octets, key=len)
+        return max(_base64(body).octets, key=len)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
     return body
 
 
-def _base64(body: bytes, *, whole: bool) -> Views:
-    """Decode strictly; failing that, stop at the pad, go on after it, and ignore it (SCREENING 30)."""
+def _base64(body: bytes) -> Views:
+    """Decode strictly; failing that, stop at the pad, go on after it, and ignore it (SCREENING 30).
+
+    An incomplete last quantum is decoded as far as it goes.
+    """
     text = body.translate(None, _SPACE)
-    if not whole:
-        text = text[: len(text) // 4 * 4]
     padded = text.rstrip(b"=")
     if len(text) - len(padded) <= 2 and not padded.translate(None, _ALPHABET):
         usable = padded[: len(padded) - (len(padded) % 4 == 1)]

@@ -87,8 +87,7 @@ def parse(raw: bytes, limits: Limits = Limits()) -> Tree:  # noqa: B008  (a valu
     walker = _Walker(limits)
     walker.entity(_Region(raw, 0, len(raw)), _Place())
     anomalies = walker.anomalies | doubtful_line_ends(raw)
-    known = walker.delimiters
-    if any(line not in known and line.removesuffix(b"--").rstrip() not in known for line in walker.longer):
+    if not walker.delimiters.issuperset(walker.longer):
         anomalies.add(Anomaly.LONGER_DELIMITER)
     return Tree(tuple(walker.parts), frozenset(anomalies))
 

@@ -1,0 +1,1 @@
+"""What is inside an attachment: names of members, read without unpacking anything."""

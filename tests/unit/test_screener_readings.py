@@ -1,0 +1,113 @@
+"""Screening a whole message: what content tells, in every reading of its encoding, and inside zip files."""
+
+import io
+import zipfile
+
+import pytest
+
+from services.screener.containers.zip_names import MOST, member_names
+from services.screener.mime.anomaly import Anomaly
+from services.screener.rules import compile_rules
+from services.screener.screening import Screening, screen
+from shared.config.model import Rules
+from shared.model import Direction
+from tests.support.mail_samples import EXE, HEAD, TEXT, attachment, b64, crlf, multipart
+
+RULES = compile_rules(Rules(), Direction.INBOUND)
+
+
+def one(fields: str, content: str) -> Screening:
+    return screen(crlf(f"{HEAD}{fields}\n\n{content}"), RULES)
+
+
+def zipped(*names: str, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as file:
+        for name in names:
+            file.writestr(name, b"content of a member " * 9)
+    return stream.getvalue()
+
+
+CTE = "Content-Type: application/octet-stream\nContent-Transfer-Encoding"
+LINES = b64(EXE)
+
+
+@pytest.mark.parametrize(
+    ("fields", "content", "rule", "anomaly"),
+    [
+        (f"{CTE}: base64", LINES, "content:application/x-msdownload", None),
+        (f"{CTE}: base64", f"===={LINES}", "content:application/x-msdownload", Anomaly.BAD_BASE64),
+        (f"{CTE}: base64", f"TVo=\nkAADAAAA{LINES}", "content:application/x-msdownload", Anomaly.BAD_BASE64),
+        (f"{CTE}: base64", LINES.replace("\n", "#\n."), "content:application/x-msdownload", None),
+        (f"{CTE}: x-base64", LINES, "content:application/x-msdownload", Anomaly.UNKNOWN_ENCODING),
+        (
+            f"{CTE}: 7bit\nContent-Transfer-Encoding: base64",
+            LINES,
+            "content:application/x-msdownload",
+            Anomaly.TWO_ENCODINGS,
+        ),
+        (f"{CTE}: quoted-printable", "MZ=90=00=03=00", "content:application/x-msdownload", None),
+        (
+            "Content-Type: text/plain\nContent-Transfer-Encoding: base64",
+            LINES,
+            "content:application/x-msdownload",
+            None,
+        ),
+        ("Content-Type: text/plain", "REGEDIT4\nis how such files begin\n", None, None),
+        ("Content-Type: text/plain; name=a.txt", "REGEDIT4\n", "content:text/x-ms-regedit", None),
+        ("Content-Type: text/html", "<html><hta:application> is a tag</html>", None, None),
+        (f"{CTE}: base64", f"{b64(b'text')}\n_____\nlist footer = junk\n", None, None),
+    ],
+)
+def test_content_tells_a_program_in_any_reading(
+    fields: str, content: str, rule: str | None, anomaly: Anomaly | None
+) -> None:
+    screening = one(fields, content)
+    finding = screening.seen[0].finding
+    assert (finding and finding.rule) == rule
+    assert screening.ruling.ambiguous is (anomaly is not None)
+    assert anomaly is None or anomaly in screening.ruling.reasons
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (zipped("a.txt", "dir/b.pdf"), None),
+        (zipped("a.txt", "dir/setup.EXE"), "member:exe"),
+        (zipped("größe.scr"), "member:scr"),
+        (zipped("a.txt") + zipped("b.js"), "member:js"),
+        (zipped("a.exe").replace(b"a.exe", b"a.txt", 1), "member:exe"),
+        (zipped("[Content_Types].xml", "word/document.xml"), None),
+        (zipped("META-INF/MANIFEST.MF", "A.class"), "content:application/java-archive"),
+        (zipped("a.exe")[:40], "member:exe"),
+        (zipped("a.exe")[:20], None),
+    ],
+)
+def test_zip_files_are_judged_by_their_members_names(content: bytes, rule: str | None) -> None:
+    screening = screen(multipart([TEXT, attachment("a.zip", content, "application/zip")]), RULES)
+    finding = screening.seen[2].finding
+    assert (finding and finding.rule) == rule
+
+
+def test_a_zip_with_very_many_members_is_over_the_limit() -> None:
+    content = zipped(*(f"{number}.txt" for number in range(MOST + 1)))
+    assert len(member_names(content)[0]) == MOST + 1
+    screening = screen(multipart([TEXT, attachment("a.zip", content, "application/zip")]), RULES)
+    assert Anomaly.LIMIT in screening.ruling.reasons
+
+
+def test_a_zip_of_nothing_but_headers_is_over_the_limit() -> None:
+    assert member_names(b"PK\x03\x04" * (10 * MOST + 2)) == ((), True)
+
+
+def test_names_in_a_stored_zip_inside_are_found() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("inner.zip", zipped("a.vbs"))
+    assert member_names(stream.getvalue())[0] == ("inner.zip", "a.vbs")
+
+
+def test_rules_that_allow_look_at_no_member() -> None:
+    rules = compile_rules(Rules(action="allow"), Direction.INBOUND)
+    screening = screen(multipart([attachment("a.zip", zipped("a.exe"), "application/zip")]), rules)
+    assert screening.seen[1].finding is None
