@@ -9,6 +9,8 @@ import typer
 
 from services.cli import broker, check, quarantine, queue, screen, stages, user
 from services.cli.common import FAILED, USAGE
+from shared import log
+from shared.config.model import Log, LogFormat
 from shared.errors import ConfigError, SluiceError
 
 app = typer.Typer(
@@ -26,6 +28,9 @@ app.add_typer(user.app, name="user")
 app.add_typer(queue.app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(broker.app, name="broker")
+
+QUIET = Log(level="error", format=LogFormat.CONSOLE)
+"""Of commands: what goes wrong is their one line. The stages set up their own."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -45,6 +50,7 @@ def _options(
 
 def main() -> int:
     """Run `sluice` with the process' arguments; return its exit status: 0, 1 for failures, 2 for wrong usage."""
+    log.set_up(QUIET, "cli")
     try:
         return int(app(standalone_mode=False, prog_name="sluice") or 0)
     except typer.TyperException as error:

@@ -69,7 +69,8 @@ async def open_broker(config: Config, user: User) -> Broker:
         return await sqlite.open_broker(sqlite.path_of(config.broker))
     from shared.broker import rabbitmq  # noqa: PLC0415  (the same)
 
-    return await rabbitmq.connect(amqp_url(config, user), user)
+    settings = rabbitmq.Settings(confirm_timeout=float(config.ingress.confirm_timeout))
+    return await rabbitmq.connect(amqp_url(config, user), user, settings)
 
 
 async def open_operator(config: Config) -> Operator:
