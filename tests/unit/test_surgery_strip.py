@@ -4,7 +4,7 @@ import email
 import email.policy
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.screener.assess import Assessed, House, assess
@@ -210,6 +210,8 @@ def test_sizes_read_as_people_write_them(octets: int, text: str) -> None:
 
 
 @given(st.text(max_size=200), st.text(max_size=50))
+@example("--x " * 30, "Example Org")
+@example("--ü " * 30, "Example Org")
 def test_no_line_of_a_notice_begins_as_a_delimiter(name: str, organisation: str) -> None:
     notice = Notice(name, "a/b", 1, "00", "extension:exe", "ref", organisation, "help", "now", "then")
     fields, body = notice_part(notice, b"\r\n")
