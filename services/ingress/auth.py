@@ -139,7 +139,10 @@ class Authenticator:
 
 
 async def identify(authenticator: Authenticator, mechanism: str, initial: str, ask: Ask) -> str | Refuse:
-    """Lead the client through a mechanism and return the user's name; `initial` is "" if AUTH came without a response."""
+    """Lead the client through a mechanism and return the user's name.
+
+    `initial` is the response that came with AUTH, "" if none did.
+    """
     if mechanism not in MECHANISMS:
         return replies.UNKNOWN_MECHANISM if mechanism else replies.AUTH_SYNTAX
     try:
