@@ -103,24 +103,21 @@ class RabbitOperator:
 @contextlib.asynccontextmanager
 async def _look(channel: Channel, queue: str) -> AsyncIterator[AsyncIterator[DeliveredMessage]]:
     """Yield the queue's messages one by one; in the end hand back all that were not acknowledged."""
-    last = 0
 
     async def messages() -> AsyncIterator[DeliveredMessage]:
-        nonlocal last
         remaining: int | None = None
         while remaining is None or remaining > 0:
             message = await channel.basic_get(queue)
             if message.delivery_tag is None:
                 return
-            last = message.delivery_tag
             remaining = (message.message_count or 0) if remaining is None else remaining - 1
             yield message
 
     try:
         yield messages()
     finally:
-        if last and not channel.is_closed:
-            await channel.basic_nack(last, multiple=True, requeue=True)
+        if not channel.is_closed:
+            await channel.basic_nack(0, multiple=True, requeue=True)  # 0: all that are outstanding, if any
             await channel.basic_qos(prefetch_count=1)  # an answer to wait for: RabbitMQ has done the nack before it
 
 
