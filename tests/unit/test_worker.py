@@ -137,6 +137,7 @@ class Tracing:
         self._broker = broker
         self.diary: list[str] = []
         self.before_ack: Callable[[], Awaitable[None]] | None = None
+        self.taken: Callable[[], Awaitable[None]] | None = None
 
     async def publish(self, sends: Sequence[Send]) -> None:
         self.diary.append("publish")
@@ -165,6 +166,8 @@ class TracingSubscription:
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         async for received in self._subscription:
+            if self._tracing.taken is not None:
+                await self._tracing.taken()
             yield TracingReceived(received, self._tracing)
 
     async def cancel(self) -> None:
@@ -322,6 +325,30 @@ async def test_handed_out_but_not_begun_is_finished_by_drain(broker: SqliteBroke
         depth = {each.queue: each for each in await operator.depths()}[Place.SCREEN]
         assert (depth.ready, depth.unsettled) == (round_number + 1 - len(done), 0)
     assert len(done) == len(set(done))
+
+
+async def test_drain_waits_for_what_is_being_handed_over(broker: SqliteBroker, operator: SqliteOperator) -> None:
+    """Taken from the subscription, not yet begun: cancel could not hand it back, so drain must not overlook it."""
+    tracing = Tracing(broker)
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        taken.set()
+        await go_on.wait()
+
+    tracing.taken = slowly
+    await broker.publish([to(Place.SCREEN)])
+    worker = Worker(tracing, Stage.SCREEN, returning(lambda m: [to(Place.DELIVER, m)]), SETTINGS)
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(PATIENCE):
+        await taken.wait()
+        draining = asyncio.create_task(worker.drain(PATIENCE))
+        await asyncio.sleep(0.05)  # long enough for a drain that waits for nothing
+        go_on.set()
+        await draining
+        await running
+    assert tracing.diary == ["publish", "durable", "ack"]
+    assert await ready(operator, {Place.DELIVER: 1})()
 
 
 async def test_ten_failures_in_a_row_then_parked(broker: SqliteBroker, operator: SqliteOperator) -> None:
