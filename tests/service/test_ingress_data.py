@@ -1,6 +1,8 @@
 """DATA over real sockets: one durable message for one 250, whatever the client does, and the octets it meant."""
 
+import asyncio
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from shared.errors import BrokerFull, BrokerUnavailable, MessageTooLarge
 from shared.model import Direction, Origin, Place
 from tests.support.front import TRUSTED, Front, front_config
+from tests.support.recording import Recorder
 from tests.support.smuggling import SMUGGLED, TERMINATORS
 from tests.support.waiting import wait_for
 
@@ -71,23 +74,33 @@ def test_twenty_megabytes_with_endless_lines_arrive_unchanged(front: Front) -> N
     assert front.recorder.messages[0].content.endswith(b"\r\n" + body)
 
 
-@pytest.mark.parametrize("half", [True, False], ids=["half-close", "close"])
-def test_hanging_up_after_the_dot_publishes_exactly_once(front: Front, half: bool) -> None:
+@pytest.mark.parametrize("how", ["half-close", "close", "reset"])
+def test_hanging_up_after_the_dot_publishes_exactly_once(front: Front, how: str) -> None:
+    """BROKER.md 23: a client that is gone must neither lose nor double what it was about to be told."""
     talk = front.ready()
     front.recorder.gate.clear()
     talk.send(MAIL + b".\r\n")
-    if half:
-        talk.socket.shutdown(socket.SHUT_WR)
     wait_for(lambda: front.recorder.calls == 1)
-    if not half:
+    if how == "half-close":
+        talk.socket.shutdown(socket.SHUT_WR)
+    else:
+        if how == "reset":
+            talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         talk.close()
+    front.call(_turns())
     front.recorder.gate.set()
     wait_for(lambda: len(front.recorder.sends) == 1)
-    if half:
+    if how == "half-close":
         assert talk.reply().startswith("250")
         assert talk.reply() == ""
         talk.close()
     assert front.recorder.calls == 1
+
+
+async def _turns() -> None:
+    """Let the server's loop notice what the network has brought it."""
+    for _ in range(20):
+        await asyncio.sleep(0.005)
 
 
 def test_hanging_up_before_the_dot_publishes_nothing(front: Front) -> None:
@@ -127,6 +140,22 @@ def test_a_confirm_that_does_not_come_is_a_451(front: Front) -> None:
     front.recorder.gate.clear()
     with front.ready() as talk:
         assert talk.ask((MAIL + b".").decode()).startswith("451 4.3.2 ")
+
+
+class Broken(Recorder):
+    """A publisher with a bug."""
+
+    def trouble(self) -> str | None:
+        raise RuntimeError("secret detail")
+
+
+def test_a_bug_is_a_451_that_says_nothing_and_the_session_goes_on() -> None:
+    """BROKER.md 26."""
+    with Front(front_config(), Broken()) as front, front.connect() as talk:
+        talk.ask("EHLO client.example")
+        assert talk.ask("MAIL FROM:<a@elsewhere.example>") == "451 4.3.0 Internal error, try again later"
+        assert talk.ask("NOOP").startswith("250")
+        assert "secret detail" in front.log.getvalue()
 
 
 def test_broker_trouble_refuses_new_mail_and_unreadies_the_app(front: Front) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from services.ingress.app import build
 from services.ingress.users import add_user
@@ -267,6 +268,19 @@ def test_a_missing_wrong_or_broken_key_names_key_and_file(authority: trustme.CA,
         with pytest.raises(ConfigError) as caught:
             build(msgspec.structs.replace(front_config(), tls=tls), Recorder())
         assert named in str(caught.value)
+
+
+def test_a_key_with_a_password_is_refused_instead_of_asking_for_it(authority: trustme.CA, tmp_path: Path) -> None:
+    issued = authority.issue_cert("127.0.0.1")
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+    )
+    (tmp_path / "key.pem").write_bytes(locked)
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    tls = Tls(certificate=str(tmp_path / "cert.pem"), key=str(tmp_path / "key.pem"))
+    with pytest.raises(ConfigError, match="protected by a password; store it without one"):
+        build(msgspec.structs.replace(front_config(), tls=tls), Recorder())
 
 
 @pytest.mark.parametrize("mode", [Mode.SUBMISSION, Mode.SUBMISSIONS])

@@ -79,6 +79,7 @@ class Front:
 
     def __exit__(self, *_: object) -> None:
         self.call(self.app.drain(10))
+        self.call(asyncio.sleep(0.01))  # closed transports let go of their sockets in the loop's next turn
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -162,10 +163,28 @@ async def test_so_many_hashes_at_once_and_no_more(tmp_path: Path) -> None:
 
 async def test_a_client_that_hangs_up_does_not_free_the_thread_it_keeps_busy(tmp_path: Path) -> None:
     authenticator = Authenticator(tmp_path / "users", 1)
+    gate = threading.Event()
+    authenticator._threads.submit(gate.wait)
     gone = asyncio.create_task(authenticator.check(BOB))
     await asyncio.sleep(0)
     gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
     assert await authenticator.check(BOB) == replies.AUTH_BUSY
+    gate.set()
     while await authenticator.check(BOB) == replies.AUTH_BUSY:
         await asyncio.sleep(0.01)
     authenticator.close()
+
+
+def test_an_unknown_user_costs_as_much_work_as_a_known_one(tmp_path: Path) -> None:
+    """Counted in processor time, which other load on the machine does not change."""
+    add_user(tmp_path / "users", "bob", "s3cret")
+    authenticator = Authenticator(tmp_path / "users", 1)
+    work = []
+    for name in ("bob", "nobody"):
+        before = time.process_time()
+        for _ in range(3):
+            assert authenticator._verify(Credentials(name, "wrong")) is None
+        work.append(time.process_time() - before)
+    authenticator.close()
+    assert min(work) > max(work) / 3
