@@ -1,7 +1,7 @@
 """One open SMTP session: performs transactions, octet for octet, with the time-outs of RFC 5321 section 4.5.3.2."""
 
 import asyncio
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import aiosmtplib
 
@@ -83,7 +83,11 @@ class Session:
                 Reply(451, "4.4.2", printable(f"session with {self.host} ended at {step.phase}: {error}"))
             )
         else:
-            transaction.answer(remote_reply(response.code, response.message))
+            reply = remote_reply(response.code, response.message)
+            if 200 <= response.code <= 599:
+                transaction.answer(reply)
+            else:  # who does not speak SMTP is not spoken to any longer
+                transaction.broke(reply)
 
     async def _send(self, content: bytes) -> aiosmtplib.SMTPResponse:
         """Send the content and the final dot; return the reply, which a host may give before all is sent."""
@@ -104,6 +108,8 @@ class Session:
             reading.cancel()
         if not complete:
             self.abort()
+            if response.code < 400:
+                raise aiosmtplib.SMTPServerDisconnected(f"{response.code} before all of it was sent")
         return response
 
     async def _write(
@@ -112,15 +118,22 @@ class Session:
         """Write all, unless the host answers or leaves meanwhile; True if all was written."""
         view = memoryview(octets)
         for start in range(0, len(view), BLOCK):
-            writer.write(view[start : start + BLOCK])
-            async with asyncio.timeout(self._timeouts.block):
-                try:
-                    await writer.drain()
-                except ConnectionError:  # `reading` knows why, and may hold the host's last words
-                    return False
             if reading.done():
-                return start + BLOCK >= len(view)
-        return True
+                return False
+            writer.write(view[start : start + BLOCK])
+            if writer.transport.get_write_buffer_size():
+                await self._drain(writer, reading)
+        return not writer.transport.is_closing()
+
+    async def _drain(self, writer: asyncio.StreamWriter, reading: asyncio.Task[aiosmtplib.SMTPResponse]) -> None:
+        """Wait until a block has left, or the host has answered: it may do so and read no more."""
+        draining = asyncio.create_task(writer.drain())
+        draining.add_done_callback(_retrieve)
+        try:
+            async with asyncio.timeout(self._timeouts.block):
+                await asyncio.wait((draining, reading), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            draining.cancel()
 
     async def _reset(self) -> None:
         """Leave a transaction that the host has not finished (RFC 5321 section 4.1.1.5)."""
@@ -144,10 +157,10 @@ class Session:
             cast("asyncio.WriteTransport", transport).abort()
 
 
-def _retrieve(reading: asyncio.Task[aiosmtplib.SMTPResponse]) -> None:
-    """Look at a reply's exception, which is nobody's once writing has failed."""
-    if not reading.cancelled():
-        reading.exception()
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at an exception that is nobody's once the other direction has failed."""
+    if not task.cancelled():
+        task.exception()
 
 
 def dot_stuffed(content: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """What follows from what hosts answer: per recipient, exactly."""
 
+import asyncio
 import email
 import email.message
 from collections.abc import AsyncIterator, Sequence
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 import pytest
 
+from shared.config.units import Duration
 from shared.model import Message, Origin, Place, Recipient, Send, Verdict
 from shared.smtp.reply import Reply
 from shared.wire import decode, encode
@@ -168,13 +170,48 @@ async def test_a_loss_after_the_final_dot_is_not_doubled_at_the_next_host(world:
     assert second.sessions == 0
 
 
+BIG = b"Subject: big\r\n\r\n" + b"x" * 30_000_000
+
+
 async def test_an_early_answer_ends_the_content(world: World) -> None:
-    """A host that has heard enough says so before the final dot; that answer counts."""
-    server = one_server(world, script={"DATA": "354 go\n552 5.3.4 enough"})
-    content = b"Subject: big\r\n\r\n" + b"x" * 70 * 200_000
-    (report,) = reports(await world.deliver(message(BOB, content=content)))
+    """A host that has heard enough says so before the final dot, and reads no more; that answer counts."""
+    server = one_server(world, script={"EARLY": "552 5.3.4 enough"})
+    (report,) = reports(await world.deliver(message(BOB, content=BIG)))
     assert fields(report)[1]["Status"] == "5.3.4"
-    assert server.sessions == 1
+    await afresh(world, server)
+
+
+async def test_an_early_yes_delivers_nothing(world: World) -> None:
+    server = one_server(world, script={"EARLY": "250 2.0.0 ok"})
+    later = again(await world.deliver(message(BOB, content=BIG)))
+    assert "before all of it was sent" in later.item.history[-1].text
+    await afresh(world, server)
+
+
+async def test_a_host_that_stops_reading_is_left(world: World) -> None:
+    world.configure(reply_timeout=Duration(0.5))
+    server = one_server(world, script={"EARLY": "250-never\n250-ending"})
+    again(await world.deliver(message(BOB, content=BIG)))
+    await afresh(world, server)
+
+
+async def afresh(world: World, server: SmtpServer) -> None:
+    """Deliver another message, over another session: in the first one nobody knows who speaks next."""
+    server.script("EARLY")
+    assert await world.deliver(message(BOB)) == ()
+    assert server.sessions == 2
+
+
+@pytest.mark.parametrize("key", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("step", ["421 4.3.2 going down", "150 what", Hang()])
+async def test_a_broken_session_is_closed(world: World, key: str, step: Step) -> None:
+    """The pool would keep a good one for longer than the test lasts."""
+    world.configure(reply_timeout=Duration(0.5))
+    server = one_server(world, script={key: step})
+    again(await world.deliver(message(BOB)))
+    async with asyncio.timeout(20):
+        while server.open:
+            await asyncio.sleep(0.01)
 
 
 async def test_unprintable_answers_are_cleaned(world: World) -> None:

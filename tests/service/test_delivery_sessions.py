@@ -111,7 +111,7 @@ async def test_starttls_is_used_with_any_certificate(world: World, authority: tr
     server = one_server(world, tls=server_tls(authority, "another.example.com"))
     assert await world.deliver(message(BOB)) == ()
     assert await world.deliver(message(BOB)) == ()
-    assert [mail.tls for mail in server.transactions] == [True, True]
+    assert [(mail.tls, len(mail.mail_params)) for mail in server.transactions] == [(True, 1), (True, 1)]
     assert server.sessions == 1
 
 
@@ -201,6 +201,9 @@ async def test_a_busy_destination_does_not_delay_another(world: World) -> None:
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held
+    async with asyncio.timeout(20):
+        while slow.open:
+            await asyncio.sleep(0.01)
     slow.script(".", "250 ok")
     assert await world.deliver(message(BOB)) == ()
 

@@ -5,8 +5,9 @@
         (mail,) = server.wait_for(1)
 
 Script keys: "GREETING", a verb ("EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT"), a verb
-with an address ("RCPT a@b", which goes before "RCPT"), or "." (the reply to the content). A value is one step or a
-list of steps of which the last repeats; a step is a reply line (several lines by LF) or a Drop, Reset, Hang or Delay.
+with an address ("RCPT a@b", which goes before "RCPT"), "." (the reply to the content), or "EARLY" (a reply after the
+first octets of the content, of which no more are read then). A value is one step or a list of steps of which the
+last repeats; a step is a reply line (several lines by LF) or a Drop, Reset, Hang or Delay.
 Each session is a thread with a blocking socket: it serves tests with and without an event loop.
 """
 
@@ -53,6 +54,12 @@ class SmtpServer:
         self.commands: list[str] = []
         """Every command line of every session, in order, credentials included."""
         self.transactions: list[Transaction] = []
+
+    @property
+    def open(self) -> int:
+        """How many sessions are open."""
+        with self._changed:
+            return len(self._open)
 
     def script(self, key: str, *steps: Step) -> None:
         """Replace the steps of one key while the server runs."""

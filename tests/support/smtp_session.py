@@ -1,13 +1,14 @@
 """One session of the scripted SMTP destination (smtp_server.py), and the steps a script is made of."""
 
 import base64
+import select
 import socket
 import ssl
 import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from tests.support.smtp_server import SmtpServer
@@ -169,6 +170,11 @@ class Session:
             return
         if not self._reply("354 go on", "DATA"):
             return
+        early = self.server.step("EARLY")
+        if early is not None:
+            self._read()
+            self._perform(early)
+            self._stall()
         content = self._content()
         state = self.state
         transaction = Transaction(
@@ -220,6 +226,13 @@ class Session:
                 pass
         if isinstance(step, Reset):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Left
+
+    def _stall(self) -> NoReturn:
+        """Read no more; ends with the server, for a client that leaves cannot say so to a closed window."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        poll.poll()
         raise Left
 
     def _line(self) -> str:
