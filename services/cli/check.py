@@ -34,7 +34,7 @@ def check(config: ConfigOption = None) -> None:
     where = str(path) if path else "no file found: defaults and environment"
     findings = [
         Problem(Severity.OK, "configuration", where),
-        *problems(loaded, _facts(path)),
+        *problems(loaded, facts_of(path)),
         *run(_probe(loaded)),
     ]
     shown = table("", "where", "what", "remedy")
@@ -50,7 +50,8 @@ async def _probe(config: Config) -> list[Problem]:
     return [finding for probe in PROBES for finding in await probe(config)]
 
 
-def _facts(path: Path | None) -> Facts:
+def facts_of(path: Path | None) -> Facts:
+    """Return what this machine adds to a configuration read from `path`."""
     readable = path is not None and bool(path.stat().st_mode & stat.S_IROTH)
     return Facts(gateway=_gateway() if _in_container() else None, readable_by_all=readable)
 

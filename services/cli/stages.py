@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import typer
 
+from services.cli.check import facts_of
 from services.cli.common import ConfigOption, extra
 from shared import log
-from shared.config.check import Facts, problems
+from shared.config.check import problems
 from shared.config.load import find, load
 from shared.config.model import Config
 
@@ -74,6 +75,6 @@ def _run(service: str, main: Callable[[Config], int], given: ConfigOption, *, wa
     config = load(path, os.environ)
     log.set_up(config.log, service)
     log.get().info("configuration", file=str(path) if path else None)
-    for problem in problems(config, Facts()) if warn else ():
+    for problem in problems(config, facts_of(path)) if warn else ():
         log.get().warning("configuration problem", severity=problem.severity, problem=str(problem))
     raise typer.Exit(main(config))
