@@ -6,7 +6,7 @@ from functools import cached_property
 
 from services.ingress import replies
 from services.ingress.arguments import read_mail, read_rcpt
-from services.ingress.auth import Authenticator, identify
+from services.ingress.auth import MECHANISMS, Authenticator, identify
 from services.ingress.commands import MAX_AUTH_LINE, Command
 from services.ingress.connection import Connection, Goodbye
 from services.ingress.content import Content
@@ -126,7 +126,8 @@ class Session(Connection):
         result = await identify(authenticator, mechanism.upper(), initial, self._challenge)
         if isinstance(result, Refuse):
             self._auth_failures += result is replies.AUTH_FAILED
-            self.refuse(result, mechanism=mechanism[:20])
+            # What is no mechanism may be a password sent in the wrong place: it is not logged.
+            self.refuse(result, mechanism=mechanism.upper() if mechanism.upper() in MECHANISMS else "unknown")
             if self._auth_failures >= MAX_AUTH_FAILURES:
                 self.refuse(replies.TOO_MANY_ERRORS)
             return

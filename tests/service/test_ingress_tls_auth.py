@@ -146,6 +146,8 @@ def test_the_order_of_auth(front: Front, trust: ssl.SSLContext) -> None:
     smtp.ehlo()
     assert smtp.docmd("AUTH CRAM-MD5")[0] == 504
     assert smtp.docmd("AUTH")[0] == 501
+    assert smtp.docmd("AUTH TWlzcGxhY2Vk")[0] == 504
+    assert "TWlzcGxhY2Vk" not in front.log.getvalue()
     assert smtp.docmd("AUTH PLAIN !")[0] == 501
     assert smtp.docmd("AUTH LOGIN")[0] == 334
     assert smtp.docmd("*") == (501, b"5.7.0 Authentication cancelled")
