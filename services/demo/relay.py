@@ -74,7 +74,7 @@ class Relay:
 
     def start(self) -> None:
         """Start `sluice up`; return once it is ready. Raise SluiceError with the log's tail if it is not."""
-        with self.log.open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  (our own command line)
                 [*_sluice("up"), *self._config()],
                 cwd=self._directory,
@@ -86,8 +86,7 @@ class Relay:
         deadline = time.monotonic() + START_SECONDS
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-15:])
-                raise SluiceError(f"demo: the relay did not start; its log ends:\n{tail}")
+                raise SluiceError(f"demo: the relay did not start; its log ends:\n{self.log_tail()}")
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -96,9 +95,12 @@ class Relay:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
+    def log_tail(self, lines: int = 40) -> str:
+        """Return the last lines of its log."""
+        return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-lines:])
+
     @property
-    def log(self) -> Path:
-        """Where its log lines go."""
+    def _log(self) -> Path:
         return self._directory / "relay.log"
 
     def _config(self) -> list[str]:

@@ -16,7 +16,7 @@ def test_an_item_for_delivery_without_a_verdict_is_parked(world: World) -> None:
         accepted_at=1_795_000_000.0,
         destination="elsewhere.example",
     )
-    world.put(Place.DELIVER.value, wire.encode(Message(item, b"Subject: around\r\n\r\n")))
+    world.broker.put(Place.DELIVER.value, wire.encode(Message(item, b"Subject: around\r\n\r\n")))
     wait_for(lambda: any(kept.message is not None and kept.message.item.id == item.id for kept in world.parked()), 60)
     assert world.held("unscreened@elsewhere.example") == []
 
@@ -24,7 +24,7 @@ def test_an_item_for_delivery_without_a_verdict_is_parked(world: World) -> None:
 def test_an_undecodable_item_is_parked_and_mail_flows_on(world: World) -> None:
     bodies = {b"\xff not one of ours", b'{"v":99,"item":{}}\nSubject: x\r\n'}
     for body in bodies:
-        world.put(Place.SCREEN.value, body)
+        world.broker.put(Place.SCREEN.value, body)
     wait_for(lambda: bodies <= {kept.body for kept in world.parked()}, 60)
     to = "after-poison@hosted.example"
     assert world.send(OUTSIDER, "s@elsewhere.example", to, octets(mail("s@elsewhere.example", to, "after"))).code == 250

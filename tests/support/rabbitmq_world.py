@@ -44,8 +44,16 @@ def on_rabbitmq(node: RabbitNode, directory: Path) -> Iterator[Brokered]:
         done = node.api("POST", f"exchanges/{quote(vhost, safe='')}/amq.default/publish", {**content, **properties})
         assert done == {"routed": True}, done
 
+    @contextlib.contextmanager
+    def hold() -> Iterator[None]:
+        node.pause()
+        try:
+            yield
+        finally:
+            node.resume()
+
     try:
-        yield Brokered(config, STAGES, put)
+        yield Brokered(config, STAGES, put, hold)
     finally:
         node.ensure_running()
         node.delete_vhost(vhost)

@@ -58,6 +58,19 @@ class Answer(NamedTuple):
         return first if first.count(".") == 2 else ""
 
 
+class Brokered(NamedTuple):
+    """What a choice of broker adds."""
+
+    config: Mapping[str, Any]
+    """Configuration keys."""
+    stages: tuple[str, ...]
+    """The processes: `up`, or the three services."""
+    put: Callable[[str, bytes], None]
+    """Puts any octets on a queue, past our own code."""
+    hold: Callable[[], contextlib.AbstractContextManager[None]]
+    """Keeps the broker from making anything durable for the block; connections stay."""
+
+
 class World(NamedTuple):
     """Everything a test of the whole product needs."""
 
@@ -66,8 +79,7 @@ class World(NamedTuple):
     dns: DnsServer
     destination: SmtpServer
     trust: ssl.SSLContext
-    put: Callable[[str, bytes], None]
-    """Puts any octets on one of the broker's queues, past our own code."""
+    broker: Brokered
 
     def send(self, source: str, sender: str, recipients: str | list[str], content: bytes) -> Answer:
         """Send one message to the relay listener from `source`; the answer is the first refusal, or DATA's."""
@@ -188,17 +200,6 @@ ZONE = {
 }
 
 
-class Brokered(NamedTuple):
-    """What a choice of broker adds."""
-
-    config: Mapping[str, Any]
-    """Configuration keys."""
-    stages: tuple[str, ...]
-    """The processes: `up`, or the three services."""
-    put: Callable[[str, bytes], None]
-    """Puts any octets on a queue, past our own code."""
-
-
 @contextlib.contextmanager
 def world_on(broker: Brokered, directory: Path, extra: Mapping[str, Any] | None = None) -> Iterator[World]:
     """Set up the neighbours and start the relay; kill it in the end. `extra` replaces configuration sections."""
@@ -212,7 +213,7 @@ def world_on(broker: Brokered, directory: Path, extra: Mapping[str, Any] | None 
             config[section] = {**config.get(section, {}), **values}
         relay = Relay(directory, {**config, **broker.config}, broker.stages)
         try:
-            yield World(relay.start(), ports, dns, destination, trust, broker.put)
+            yield World(relay.start(), ports, dns, destination, trust, broker)
         finally:
             relay.stop()
 
@@ -228,4 +229,12 @@ def on_sqlite(directory: Path) -> Brokered:
             store.put(connection, [store.Row(queue, wall_clock(), "", body)])
             connection.execute("COMMIT")
 
-    return Brokered({"broker": f"sqlite:///{path}"}, ("up",), put)
+    @contextlib.contextmanager
+    def hold() -> Iterator[None]:
+        connection = schema.connect(path, 30, create=False)
+        with contextlib.closing(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+
+    return Brokered({"broker": f"sqlite:///{path}"}, ("up",), put, hold)
