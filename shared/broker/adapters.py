@@ -66,7 +66,10 @@ async def open_broker(config: Config, user: User) -> Broker:
     if is_embedded(config):
         from shared.broker import sqlite  # noqa: PLC0415  (an image holds one adapter's libraries only)
 
-        return await sqlite.open_broker(sqlite.path_of(config.broker))
+        options = sqlite.Options(
+            retention=float(config.quarantine.retention), confirm_timeout=float(config.ingress.confirm_timeout)
+        )
+        return await sqlite.open_broker(sqlite.path_of(config.broker), options)
     from shared.broker import rabbitmq  # noqa: PLC0415  (the same)
 
     settings = rabbitmq.Settings(confirm_timeout=float(config.ingress.confirm_timeout))
