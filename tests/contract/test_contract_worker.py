@@ -104,6 +104,7 @@ async def test_nothing_is_acknowledged_while_what_follows_is_not_durable(harness
     await harness.start()
     await harness.restart()
     await asyncio.gather(*dying, return_exceptions=True)
+    await screener.close()  # as the death of its process would: a subscription that survives must not take it again
     (received,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
     assert wire.decode(received.body) == message
 

@@ -27,11 +27,15 @@ BOOT = 120.0
 
 
 def free_port() -> int:
-    """Return a TCP port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nothing listens on now, below the range of outgoing connections.
+
+    A node keeps its ports while it is down, and none of the many connections of a test run may take one meanwhile.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def settings(**overrides: str | int) -> str:

@@ -1,7 +1,6 @@
 """Fixtures that give a test a RabbitMQ node; a pytest plugin, loaded by tests/conftest.py."""
 
 import os
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,20 +19,9 @@ def _absent(what: str) -> None:
 def _started(node: RabbitNode) -> Iterator[RabbitNode]:
     try:
         node.start()
-        _keep_streams_over_crashes(node)
         yield node
     finally:
         node.close()
-
-
-def _keep_streams_over_crashes(node: RabbitNode) -> None:
-    """Have the node's first stream declared well before any test kills it.
-
-    RabbitMQ 3.10 writes down that it has a stream coordinator within a second after the first stream was declared, and
-    not before: killed in between, its streams stay down for good. Nothing that could be polled tells when it has.
-    """
-    node.api("PUT", "queues/%2F/first-stream", {"durable": True, "arguments": {"x-queue-type": "stream"}})
-    time.sleep(1.5)
 
 
 @pytest.fixture(scope="session")

@@ -142,4 +142,6 @@ async def _verify(api: Api, target: Target, limits: Limits) -> list[Difference]:
 
 
 def _heals(difference: Difference) -> bool:
-    return difference.what.startswith(("effective policy", "members")) or difference.fix is not None
+    """Return whether time may be enough: a queue of a node that has just started is down for a moment."""
+    lagging = difference.what.startswith(("effective policy", "members")) or difference.found == "down"
+    return lagging or difference.fix is not None
