@@ -13,7 +13,7 @@ from shared.model import Message, Origin, Place, Recipient, Send, Verdict
 from shared.smtp.reply import Reply
 from shared.wire import decode, encode
 from tests.support.delivery_world import ACCEPTED_AT, ID, POSTMASTER, World, again, message
-from tests.support.smtp_server import Drop, Hang, Reset, SmtpServer, Step
+from tests.support.smtp_server import Delay, Drop, Hang, Reset, SmtpServer, Step
 
 BOB, EVE, DAN = "bob@example.net", "eve@example.net", "dan@example.net"
 
@@ -173,9 +173,10 @@ async def test_a_loss_after_the_final_dot_is_not_doubled_at_the_next_host(world:
 BIG = b"Subject: big\r\n\r\n" + b"x" * 30_000_000
 
 
-async def test_an_early_answer_ends_the_content(world: World) -> None:
+@pytest.mark.parametrize("early", ["552 5.3.4 enough", Delay(0.5, "552 5.3.4 enough")])
+async def test_an_early_answer_ends_the_content(world: World, early: Step) -> None:
     """A host that has heard enough says so before the final dot, and reads no more; that answer counts."""
-    server = one_server(world, script={"EARLY": "552 5.3.4 enough"})
+    server = one_server(world, script={"EARLY": early})
     (report,) = reports(await world.deliver(message(BOB, content=BIG)))
     assert fields(report)[1]["Status"] == "5.3.4"
     await afresh(world, server)

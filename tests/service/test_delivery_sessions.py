@@ -241,6 +241,21 @@ async def test_draining_hands_back_what_hangs(world: World, tmp_path: Path) -> N
     await harness.close()
 
 
+@pytest.mark.parametrize("key", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "."])
+async def test_a_cancelled_attempt_leaves_no_session(world: World, key: str) -> None:
+    server = one_server(world, script={key: Hang()})
+    attempt = asyncio.create_task(world.handler(message(BOB)))
+    async with asyncio.timeout(30):
+        begun = "DATA" if key == "." else key
+        while not (server.sessions if key == "GREETING" else any(line.startswith(begun) for line in server.commands)):
+            await asyncio.sleep(0.01)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        while server.open:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_slow_host_is_waited_for(world: World) -> None:
     server = one_server(world, script={".": Delay(0.5, "250 ok")})
     assert await world.deliver(message(BOB)) == ()

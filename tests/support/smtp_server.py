@@ -48,6 +48,8 @@ class SmtpServer:
         self._open: set[socket.socket] = set()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=256)
+        if "EARLY" in self._script:  # or a few megabytes fit between the two
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.host = host
         self.port: int = self._listener.getsockname()[1]
         self.sessions = 0
