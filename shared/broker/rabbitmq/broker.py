@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from shared import wire
+from shared import log, wire
 from shared.broker.rabbitmq import properties
 from shared.broker.rabbitmq.link import Link
 from shared.broker.rabbitmq.sender import Sender
@@ -97,4 +97,6 @@ class RabbitBroker:
         await self._sender.send(queue, body, properties.for_item(item, self._user, now))
         if send.place is Place.QUARANTINE:  # the original first: an entry must never point at nothing
             entry = properties.index_entry(item, queue)
-            await self._sender.send(QUARANTINE_INDEX, entry, properties.for_item(item, self._user, now))
+            reason = await self._sender.note(QUARANTINE_INDEX, entry, properties.for_item(item, self._user, now))
+            if reason is not None:  # the bucket is complete without it; failing now would store the original again
+                log.get().warning("quarantined, but not in the index", id=item.id, bucket=queue, reason=reason)

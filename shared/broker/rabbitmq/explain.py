@@ -1,5 +1,6 @@
 """aiormq's exceptions in words: place, reason, remedy, and no secrets."""
 
+import asyncio
 import re
 
 from aiormq import ChannelAccessRefused, ChannelNotFoundEntity, ProbableAuthenticationError
@@ -21,4 +22,16 @@ def explain(error: BaseException | None) -> str:
         return f"{found[0] if found else text}: correct the vhost in the broker's URL, or {APPLY}"
     if isinstance(error, TimeoutError):
         return f"no answer in time{f': {text}' if text else ''}"
-    return text or (type(error).__name__ if error is not None else "connection closed")
+    nameless = error is None or isinstance(error, asyncio.CancelledError)
+    return text or ("connection closed" if nameless else type(error).__name__)
+
+
+def is_ours(error: BaseException) -> bool:
+    """Return whether an error is for the adapter to handle: all but a cancellation of the present task from outside.
+
+    aiormq fails what waits on a closing connection with CancelledError, though nobody has cancelled the task.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return isinstance(error, Exception)
+    task = asyncio.current_task()
+    return task is None or task.cancelling() == 0

@@ -10,7 +10,7 @@ from aiormq import Channel, Connection
 from pamqp.common import FieldTable
 
 from shared import log
-from shared.broker.rabbitmq.explain import explain
+from shared.broker.rabbitmq.explain import explain, is_ours
 from shared.broker.rabbitmq.settings import Address, Settings
 from shared.errors import BrokerUnavailable
 
@@ -101,7 +101,9 @@ class Link:
         while True:
             try:
                 connection = await self._connect()
-            except Exception as error:  # noqa: BLE001  (whatever keeps us from connecting is a reason to try again)
+            except BaseException as error:
+                if not is_ours(error):
+                    raise
                 self._failed(explain(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, self._settings.longest_pause)

@@ -4,22 +4,23 @@ Looking is `basic.get` without acknowledgement: each message is handed back when
 see it meanwhile, and each look counts against a delivery limit, which these queues have set out of reach.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from aiormq import Channel, ChannelNotFoundEntity
+from aiormq import AMQPError, Channel
 from aiormq.abc import DeliveredMessage
 
 from shared import wire
 from shared.broker.port import Depth, Kept
 from shared.broker.rabbitmq.broker import DEFAULTS, RabbitBroker
-from shared.broker.rabbitmq.explain import explain
+from shared.broker.rabbitmq.explain import explain, is_ours
 from shared.broker.rabbitmq.link import Link, open_channel
 from shared.broker.rabbitmq.properties import REASON
 from shared.broker.rabbitmq.settings import Address, Settings
 from shared.broker.topology import User, quorum_queues
 from shared.clock import Clock, wall_clock
-from shared.errors import BrokerError, BrokerUnavailable, WireError
+from shared.errors import BrokerUnavailable, WireError
 from shared.model import Send
 
 
@@ -94,9 +95,9 @@ class RabbitOperator:
                 yield channel
             finally:
                 await channel.close(timeout=self._settings.connect_timeout)
-        except BrokerError:
-            raise
-        except (ChannelNotFoundEntity, OSError, RuntimeError) as error:
+        except (AMQPError, OSError, RuntimeError, asyncio.CancelledError) as error:
+            if not is_ours(error):
+                raise
             raise BrokerUnavailable(f"RabbitMQ at {self._address.shown}: {explain(error)}") from error
 
 

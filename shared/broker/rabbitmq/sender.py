@@ -8,7 +8,7 @@ from aiormq import Channel, Connection, DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from shared import metrics
-from shared.broker.rabbitmq.explain import APPLY, explain
+from shared.broker.rabbitmq.explain import APPLY, explain, is_ours
 from shared.broker.rabbitmq.link import Link, open_channel
 from shared.broker.rabbitmq.settings import Address, Settings
 from shared.broker.rabbitmq.window import Window
@@ -25,6 +25,7 @@ class Sender:
         self._link = Link(address, "publishes", settings, self._open_channels)
         self._window = Window(settings.in_flight, settings.window)
         self._channels: list[Channel] = []
+        self._notes: Channel | None = None
         self._turns = cycle(range(settings.channels))
         self._reopening = asyncio.Lock()
         self._numbers = count()
@@ -76,10 +77,6 @@ class Sender:
             self._note_overdue()
             waited = f"{self._settings.confirm_timeout:g} s"
             raise BrokerUnavailable(f"{queue}: RabbitMQ at {self._shown} has not confirmed within {waited}") from None
-        except asyncio.CancelledError as error:
-            if _cancelled_from_outside():
-                raise
-            raise BrokerUnavailable(f"{queue}: connection to RabbitMQ at {self._shown} closed") from error
         except BrokerError:
             raise
         except PublishError as error:
@@ -87,11 +84,32 @@ class Sender:
         except DeliveryError as error:
             reason = "refused by its length limit, or its leader is away"
             raise BrokerFull(f"{queue}: {reason}: let its consumers catch up, or raise the limit") from error
-        except Exception as error:  # (aiormq raises what closed the channel, of any class: temporary)
+        except BaseException as error:  # aiormq raises whatever closed the channel: unknown means temporary
+            if not is_ours(error):
+                raise
             raise BrokerUnavailable(f"{queue}: RabbitMQ at {self._shown}: {explain(error)}") from error
         finally:
             del self._pending[number]
         metrics.confirm_seconds.observe(time.monotonic() - started)
+
+    async def note(self, queue: str, body: bytes, properties: Basic.Properties) -> str | None:
+        """Publish what is worth little beside the mail it speaks of; return why it is not stored, or None.
+
+        On a channel of its own: whatever becomes of it is no trouble to the rest.
+        """
+        try:
+            async with asyncio.timeout(self._settings.note_timeout):
+                async with self._reopening:
+                    if self._notes is None or self._notes.is_closed:
+                        self._notes = await open_channel(self._link.connection(), confirms=True)
+                await self._notes.basic_publish(
+                    body, exchange=self._exchange, routing_key=queue, properties=properties, mandatory=True, wait=False
+                )
+        except BaseException as error:
+            if not is_ours(error):
+                raise
+            return f"{queue}: RabbitMQ at {self._shown}: {explain(error)}"
+        return None
 
     async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
         channel = await self._channel()
@@ -125,9 +143,3 @@ class Sender:
         for channel in self._channels:
             if channel.confirmations and not channel.is_closed:
                 self._overdue[channel] = max(channel.confirmations)
-
-
-def _cancelled_from_outside() -> bool:
-    """Tell a cancellation of our task from aiormq's habit of failing futures with CancelledError."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

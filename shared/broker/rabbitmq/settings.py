@@ -21,6 +21,8 @@ class Settings(NamedTuple):
     """From the call of publish to its confirm, time in the window included."""
     late: float = 2.0
     """Age of the oldest unconfirmed publish from which new mail is refused."""
+    note_timeout: float = 5.0
+    """For an entry of the quarantine's index, which nothing may wait for long."""
     connect_timeout: float = 5.0
     heartbeat: int = 15
     """A connection is given up after three and a bit of these without a frame."""

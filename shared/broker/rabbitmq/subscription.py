@@ -9,7 +9,7 @@ from aiormq.abc import DeliveredMessage
 
 from shared import log
 from shared.broker.port import Received
-from shared.broker.rabbitmq.explain import explain
+from shared.broker.rabbitmq.explain import explain, is_ours
 from shared.broker.rabbitmq.link import FIRST_PAUSE, Link, open_channel
 from shared.broker.rabbitmq.properties import returns_of
 from shared.broker.rabbitmq.settings import Settings
@@ -138,7 +138,9 @@ class RabbitSubscription:
             connection = await self._link.opened()
             try:
                 channel = await self._consume(connection)
-            except Exception as error:  # noqa: BLE001  (no queue, no permission, connection lost: tried again)
+            except BaseException as error:
+                if not is_ours(error):
+                    raise
                 self._failed(explain(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, self._settings.longest_pause)
