@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.delivery import app as delivery
+from services.delivery.isolated import isolated
 from services.ingress import app as ingress
 from services.screener import app as screener
 from shared import log
@@ -67,11 +68,12 @@ async def open_app(config: Config) -> AsyncIterator[App]:
             stack.push_async_callback(brokers[user].close)
         first = brokers[User.INGRESS]
         resolver = DnsResolver(config.delivery.nameservers)
+        last = brokers.get(User.DELIVERY, first)
         yield Stages(
             [
                 ("ingress", ingress.build(config, first)),
                 ("screener", screener.build(config, brokers.get(User.SCREENER, first))),
-                ("delivery", delivery.build(config, brokers.get(User.DELIVERY, first), resolver)),
+                ("delivery", delivery.build(config, last, resolver, isolated=isolated(config))),
             ]
         )
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.delivery.app import build
+from services.delivery.isolated import FLAG, isolated, serve
 from shared.broker.adapters import open_broker
 from shared.broker.topology import User
 from shared.config.model import Config
@@ -12,12 +13,17 @@ from shared.dns.resolver import DnsResolver
 from shared.runtime import App, run_app, run_here
 
 
+def resolver_for(config: Config) -> DnsResolver:
+    """Return the configured resolver."""
+    return DnsResolver(config.delivery.nameservers)
+
+
 @asynccontextmanager
 async def open_app(config: Config) -> AsyncIterator[App]:
     """Open the broker and the resolver, yield the app, close the broker."""
     broker = await open_broker(config, User.DELIVERY)
     try:
-        yield build(config, broker, DnsResolver(config.delivery.nameservers))
+        yield build(config, broker, resolver_for(config), isolated=isolated(config))
     finally:
         await broker.close()
 
@@ -28,4 +34,7 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_here(main))
+    if sys.argv[1:] == [FLAG]:
+        serve(resolver_for)
+    else:
+        sys.exit(run_here(main))

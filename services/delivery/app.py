@@ -15,6 +15,7 @@ from services.delivery.route import NextHop, Routes, compile_routes
 from services.delivery.session import Timeouts
 from services.delivery.settle import Policy
 from services.delivery.slots import Slots
+from shared import model
 from shared.broker.port import Broker
 from shared.broker.topology import Stage
 from shared.broker.worker import Settings, Worker
@@ -68,13 +69,23 @@ def build(
     *,
     clock: Clock = wall_clock,
     rng: random.Random | None = None,
+    isolated: model.Handler | None = None,
 ) -> App:
-    """Return the stage, not yet started. Raise ConfigError for a route that cannot be used."""
+    """Return the stage, not yet started. Raise ConfigError for a route that cannot be used.
+
+    `isolated` handles what may be killing workers; without it they handle that themselves.
+    """
     delivery = config.delivery
-    pool = Pool(Limits(delivery.idle_connection, delivery.messages_per_connection, delivery.concurrency))
+    pool = build_pool(config)
     handler = build_handler(config, resolver, pool, clock=clock, rng=rng or random.SystemRandom())
     settings = Settings(delivery.concurrency, delivery.attempt_timeout + SETTLING_SECONDS)
-    return App(broker, handler, pool, Worker(broker, Stage.DELIVER, handler, settings, clock=clock))
+    return App(broker, handler, pool, Worker(broker, Stage.DELIVER, handler, settings, isolated=isolated, clock=clock))
+
+
+def build_pool(config: Config) -> Pool:
+    """Return an empty pool of SMTP sessions."""
+    delivery = config.delivery
+    return Pool(Limits(delivery.idle_connection, delivery.messages_per_connection, delivery.concurrency))
 
 
 def build_handler(config: Config, resolver: Resolver, pool: Pool, *, clock: Clock, rng: random.Random) -> Handler:

@@ -15,19 +15,19 @@ from shared.model import Handler, Message, Send
 
 def isolated(settings: Settings) -> Handler:
     """Return a handler that screens each message in a process of its own."""
-    argv = (sys.executable, "-m", "services.screener.isolated", msgspec.json.encode(settings).decode())
+    argv = (sys.executable, "-m", "services.screener.isolated")
+    octets = msgspec.json.encode(settings)
 
     async def handle(message: Message) -> Sequence[Send]:
-        return await in_child(argv, message)
+        return await in_child(argv, message, octets)
 
     return handle
 
 
 def main() -> None:
-    """Be the child: settings as JSON in the first argument, the message on standard input."""
+    """Be the child: settings as JSON and the message on standard input."""
     log.set_up(Log(), "screener-isolated")
-    settings = msgspec.json.decode(sys.argv[1], type=Settings)
-    serve_one(lambda: Screener(settings))
+    serve_one(lambda settings: Screener(msgspec.json.decode(settings, type=Settings)))
 
 
 if __name__ == "__main__":

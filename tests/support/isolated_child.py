@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from shared.broker.isolate import serve_one
-from shared.model import Message, Place, Send
+from shared.model import Handler, Message, Place, Send
 
 
 async def pass_on(message: Message) -> Sequence[Send]:
@@ -45,9 +45,18 @@ async def hang(_: Message) -> Sequence[Send]:
     return []
 
 
+def tell(settings: bytes) -> Handler:
+    """Return a handler that sends the settings it was made from."""
+
+    async def handle(message: Message) -> Sequence[Send]:
+        return [Send(Place.DELIVER, Message(message.item, settings))]
+
+    return handle
+
+
 HANDLERS: dict[str, Callable[[Message], Awaitable[Sequence[Send]]]] = {
     handler.__name__: handler for handler in (pass_on, finish, fail, leave, leave_silently, crash, hang)
 }
 
 if __name__ == "__main__":
-    serve_one(lambda: HANDLERS[sys.argv[1]])
+    serve_one(lambda settings: tell(settings) if sys.argv[1] == "tell" else HANDLERS[sys.argv[1]])

@@ -28,6 +28,14 @@ async def test_sends_come_back_whole(content: bytes) -> None:
     ]
 
 
+@pytest.mark.parametrize("settings", [b"", b"\n{}\0", bytes(range(256)) * 4_000])
+async def test_settings_reach_the_handler_whole(settings: bytes) -> None:
+    """On standard input, where no process list shows them, and of any length."""
+    message = make_message(content=b"Subject: x\r\n\r\n")
+    sends = await in_child(child("tell"), message, settings)
+    assert sends == [Send(Place.DELIVER, Message(message.item, settings))]
+
+
 async def test_finished_is_no_sends() -> None:
     """`[]` is a result, not a failure."""
     assert await in_child(child("finish"), make_message()) == []
