@@ -1,7 +1,6 @@
 """aiormq's exceptions in words: place, reason, remedy, and no secrets."""
 
 import asyncio
-import re
 
 from aiormq import ChannelAccessRefused, ChannelNotFoundEntity, ProbableAuthenticationError
 
@@ -17,9 +16,8 @@ def explain(error: BaseException | None) -> str:
         return f"{text}: the broker's user lacks the permission: {APPLY}"
     if isinstance(error, ChannelNotFoundEntity):
         return f"{text}: {APPLY}"
-    if "NOT_ALLOWED" in text:
-        found = re.search(r"NOT_ALLOWED - [^']*'[^']*'[^'\"]*|NOT_ALLOWED - .*", text)
-        return f"{found[0] if found else text}: correct the vhost in the broker's URL, or {APPLY}"
+    if "Connection.OpenOk" in text:  # all that aiormq tells of RabbitMQ's answer to the vhost
+        return f"RabbitMQ refuses the vhost or the user in it: correct the vhost in the broker's URL, or {APPLY}"
     if isinstance(error, TimeoutError):
         return f"no answer in time{f': {text}' if text else ''}"
     nameless = error is None or isinstance(error, asyncio.CancelledError)
