@@ -71,6 +71,16 @@ def _shows_a_readable_item(relay: Project, admin: str) -> None:
     wait_for(lambda: relay.queue("mail.deliver", admin).get("messages_ready") == 50, timeout=60, pause=1)
 
 
+def test_queued_mail_survives_a_killed_broker(relay: Project) -> None:
+    """The broker's container is killed with mail in its queues; `up` starts it again and the services carry on."""
+    relay.compose("stop", "delivery")
+    sent = set(tokens(20))
+    relay.send(sorted(sent))
+    subprocess.run(["docker", "kill", *relay.containers("rabbitmq")], check=True, capture_output=True)
+    relay.up()
+    wait_for(lambda: sent <= relay.arrived(), timeout=120, pause=0.5)
+
+
 def test_the_http_api_shows_queues_types_and_counts(relay: Project, admin: str) -> None:
     """Every queue of the topology is there, durable and of its type, with its counts."""
     wait_for(lambda: all("messages" in queue for queue in relay.api("queues", admin)), timeout=60, pause=1)
