@@ -21,8 +21,6 @@ from tests.support.rabbitmq import RabbitNode
 
 PASSWORDS = {user: f"password-of-{user}" for user in User}
 VHOST = "contract"
-SETTLE = 3.0
-"""Seconds that a node must live after its first stream was declared: killed at once, 3.10 never starts it again."""
 
 
 class RabbitHarness:
@@ -41,11 +39,8 @@ class RabbitHarness:
         """Apply the topology to a vhost, which is made at first, and empty it."""
         assert isinstance(node, RabbitNode)
         harness = cls(node, vhost)
-        is_new = vhost not in str(await asyncio.to_thread(node.api, "GET", "vhosts"))
         differences = await apply(harness.target, PASSWORDS, limits or Limits())
         assert not differences, [str(each) for each in differences]
-        if is_new:
-            await asyncio.sleep(SETTLE)
         await harness.empty()
         return harness
 

@@ -94,6 +94,21 @@ def test_apply_check_and_what_check_finds(tmp_path: Path, rabbit_node: RabbitNod
 
 
 @pytest.mark.rabbitmq
+def test_a_broken_index_holds_up_no_mail(tmp_path: Path, rabbit_node: RabbitNode) -> None:
+    """Compose starts the services after `apply`: a stream that is only a copy must not keep them from starting."""
+    with on_rabbitmq(rabbit_node, tmp_path) as world:
+        write_config(tmp_path / "sluice.toml", world.config)
+        queue = f"queues/{str(world.config['broker']).rpartition('/')[2]}/mail.quarantine.index"
+        rabbit_node.api("DELETE", queue)
+        rabbit_node.api("PUT", queue, {"durable": True, "arguments": {"x-queue-type": "classic"}})
+        applied = sluice("broker", "apply", cwd=tmp_path)
+        assert applied.status == 0
+        assert "queue mail.quarantine.index" in applied.out
+        assert "All that mail depends on: applied and verified." in applied.out
+        assert sluice("broker", "check", cwd=tmp_path).status == 1
+
+
+@pytest.mark.rabbitmq
 def test_queue_status_quarantine_and_check(tmp_path: Path, rabbit_node: RabbitNode) -> None:
     """The operator's commands work with the operator's own user."""
     with on_rabbitmq(rabbit_node, tmp_path) as world:

@@ -19,11 +19,15 @@ from shared.broker.admin.values import (
     FoundUser,
     Target,
 )
-from shared.broker.topology import DAY, QUARANTINE_BUCKETS, Limits, User
+from shared.broker.topology import DAY, QUARANTINE_BUCKETS, QUARANTINE_INDEX, Limits, User
 from shared.errors import ConfigError
 
 SETTLE = 30.0
 """Seconds for RabbitMQ's own view to follow what was changed: policies and members are shown with a delay."""
+
+STREAM_SETTLE = 3.0
+"""Seconds before a new stream counts as there. A node killed within about one second of declaring its first stream
+loses it for good: 3.10 never starts it again, 4.0 never shows it a policy, and neither deletes it."""
 
 Progress = Callable[[str], None]
 
@@ -44,9 +48,13 @@ async def apply(
         await _open_vhost(api, target)
         say("users")
         await asyncio.gather(*(api.call(_user(user, password)) for user, password in passwords.items()))
-        for kind, fixes in _phases(compare(await _look(api, target), target.vhost, limits)):
+        phases = _phases(compare(await _look(api, target), target.vhost, limits))
+        for kind, fixes in phases:
             say(f"{len(fixes)} x {kind}")
             await asyncio.gather(*(_mend(api, fix) for fix in fixes))
+        if any(_declares_the_index(fix) for _, fixes in phases for fix in fixes):
+            say(f"waiting for {QUARANTINE_INDEX} to be on disk")
+            await asyncio.sleep(STREAM_SETTLE)
         say("verifying")
         return await _verify(api, target, limits)
 
@@ -77,6 +85,10 @@ def _phases(differences: Sequence[Difference]) -> list[tuple[str, list[Call]]]:
     """Group the fixes by kind (policy, exchange, queue ...), keeping the order of the kinds."""
     fixable = [(each.what.split(" ")[0], each.fix) for each in differences if each.fix is not None]
     return [(kind, [fix for _, fix in group]) for kind, group in groupby(fixable, key=lambda pair: pair[0])]
+
+
+def _declares_the_index(fix: Call) -> bool:
+    return fix.method == "PUT" and fix.path.startswith("queues/") and fix.path.endswith(f"/{QUARANTINE_INDEX}")
 
 
 async def _mend(api: Api, fix: Call) -> None:
