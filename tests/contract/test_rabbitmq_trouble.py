@@ -6,12 +6,13 @@ import time
 import pytest
 
 from shared import wire
+from shared.broker.admin import apply
 from shared.broker.rabbitmq import RabbitBroker, Settings, connect, connect_operator
 from shared.broker.topology import User
 from shared.errors import BrokerFull, BrokerUnavailable, ConfigError, MessageTooLarge
 from shared.model import Place
 from tests.contract.harness import PATIENCE, take, until
-from tests.contract.rabbitmq_harness import RabbitHarness
+from tests.contract.rabbitmq_harness import PASSWORDS, RabbitHarness
 from tests.support.messages import make_message, to
 from tests.support.ports import free_port
 from tests.support.rabbitmq_fixtures import SMALL
@@ -190,9 +191,9 @@ async def test_missing_exchange_closes_a_channel_that_is_opened_again(damaged: R
     for _ in range(6):
         with pytest.raises(BrokerUnavailable, match=r"no exchange 'mail.from-delivery'.*sluice broker apply"):
             await delivery.publish([to(Place.REDELIVER)])
-    again = await RabbitHarness.create(damaged.node, damaged.vhost, SMALL)
+    assert await apply(damaged.target, PASSWORDS, SMALL) == []
     await delivery.publish([to(Place.REDELIVER)])
-    assert await again.depth(Place.REDELIVER) == 1
+    assert await damaged.depth(Place.REDELIVER) == 1
 
 
 @pytest.mark.parametrize(

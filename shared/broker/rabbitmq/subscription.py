@@ -90,7 +90,9 @@ class RabbitSubscription:
 
     def trouble(self) -> str | None:
         """Return why nothing arrives, or None."""
-        return None if self._reason is None else f"cannot consume {self._queue}: {self._reason}"
+        if self._cancelled or self._reason is None:
+            return None
+        return f"cannot consume {self._queue}: {self._reason}"
 
     def __aiter__(self) -> Self:
         return self
