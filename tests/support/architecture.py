@@ -17,7 +17,6 @@ CHOOSERS = (
 """Who may choose adapters (DESIGN section 3)."""
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "aio_pika": ("shared/broker/rabbitmq/",),
     "aiormq": ("shared/broker/rabbitmq/",),
     "aiosmtpd": ("services/ingress/", "services/demo/"),
     "aiosmtplib": ("services/delivery/",),
