@@ -1,6 +1,5 @@
 """Delivery as an app: parts put together, a worker that runs them."""
 
-import asyncio
 import random
 
 from services.delivery import tls
@@ -17,6 +16,7 @@ from services.delivery.settle import Policy
 from services.delivery.slots import Slots
 from shared import model
 from shared.broker.port import Broker
+from shared.broker.stage_app import StageApp
 from shared.broker.topology import Stage
 from shared.broker.worker import Settings, Worker
 from shared.clock import Clock, wall_clock
@@ -28,40 +28,6 @@ SETTLING_SECONDS = 60.0
 """What the worker allows beyond an attempt, so that an attempt's own time-out is an outcome and not a failure."""
 
 
-class App:
-    """The delivery stage."""
-
-    def __init__(self, broker: Broker, handler: Handler, pool: Pool, worker: Worker) -> None:
-        self.handler = handler
-        self._broker = broker
-        self._pool = pool
-        self._worker = worker
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to consume."""
-        self._running = asyncio.create_task(self._worker.run())
-
-    def trouble(self) -> str | None:
-        """Return why nothing is delivered, in one line, or None."""
-        if self._running is not None and self._running.done() and not self._running.cancelled():
-            return f"worker stopped: {self._running.exception() or 'drained'}"
-        return self._broker.trouble()
-
-    def failure(self) -> BaseException | None:
-        """Return what ended the worker, or None: then the process must end as well."""
-        running = self._running
-        return running.exception() if running is not None and running.done() and not running.cancelled() else None
-
-    async def drain(self, grace: float) -> None:
-        """Take no more, finish or hand back what is in hand, close idle sessions."""
-        await self._worker.drain(grace)
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
-        await self._pool.close()
-
-
 def build(
     config: Config,
     broker: Broker,
@@ -70,7 +36,7 @@ def build(
     clock: Clock = wall_clock,
     rng: random.Random | None = None,
     isolated: model.Handler | None = None,
-) -> App:
+) -> StageApp:
     """Return the stage, not yet started. Raise ConfigError for a route that cannot be used.
 
     `isolated` handles what may be killing workers; without it they handle that themselves.
@@ -79,7 +45,8 @@ def build(
     pool = build_pool(config)
     handler = build_handler(config, resolver, pool, clock=clock, rng=rng or random.SystemRandom())
     settings = Settings(delivery.concurrency, delivery.attempt_timeout + SETTLING_SECONDS)
-    return App(broker, handler, pool, Worker(broker, Stage.DELIVER, handler, settings, isolated=isolated, clock=clock))
+    worker = Worker(broker, Stage.DELIVER, handler, settings, isolated=isolated, clock=clock)
+    return StageApp(broker, worker, pool.close)
 
 
 def build_pool(config: Config) -> Pool:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from services.screener.app import App, build
+from services.screener.app import build
 from shared import wire
 from shared.broker.port import Broker
 from shared.broker.sqlite import open_broker
+from shared.broker.stage_app import StageApp
 from shared.config.model import Config, Rules
 from shared.config.model import Screener as ScreenerConfig
 from shared.errors import ConfigError
@@ -26,14 +27,14 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 
 @pytest.fixture
-async def app(broker: Broker) -> AsyncIterator[App]:
+async def app(broker: Broker) -> AsyncIterator[StageApp]:
     built = build(Config(hostname="relay.example.net"), broker)
     await built.start()
     yield built
     await built.drain(5)
 
 
-async def test_mail_flows_from_one_queue_to_the_next(broker: Broker, app: App) -> None:
+async def test_mail_flows_from_one_queue_to_the_next(broker: Broker, app: StageApp) -> None:
     clean = make_message(make_item(recipients=("a@one.example", "b@two.example")), samples.OUTLOOK)
     bad = make_message(make_item(recipients=("c@one.example",)), samples.with_exe())
     await broker.publish([to(Place.SCREEN, clean), to(Place.SCREEN, bad)])
@@ -50,7 +51,7 @@ async def test_mail_flows_from_one_queue_to_the_next(broker: Broker, app: App) -
     assert app.trouble() is None
 
 
-async def test_a_large_message_arrives_by_the_twin_and_goes_on_by_it(broker: Broker, app: App) -> None:
+async def test_a_large_message_arrives_by_the_twin_and_goes_on_by_it(broker: Broker, app: StageApp) -> None:
     content = samples.multipart([samples.TEXT, samples.attachment("a.pdf", samples.PDF * 2000)])
     await broker.publish([to(Place.SCREEN, Message(make_item(), content))])
     (received,) = await take(broker, "mail.deliver.large", 1)

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.screener.app import App
 from services.screener.handler import Screener
 from services.screener.settings import Settings
 from shared.broker import worker
 from shared.broker.adapters import open_broker
 from shared.broker.port import Received
+from shared.broker.stage_app import StageApp
 from shared.broker.topology import Stage, User
 from shared.broker.worker import Worker
 from shared.config.load import load
@@ -37,12 +37,12 @@ class AckFirst(Worker):
 
 
 @asynccontextmanager
-async def open_app(config: Config) -> AsyncIterator[App]:
+async def open_app(config: Config) -> AsyncIterator[StageApp]:
     """As the real screener's, with the wrong worker."""
     broker = await open_broker(config, User.SCREENER)
     limits = worker.Settings(config.screener.concurrency, float(config.screener.timeout))
     try:
-        yield App(broker, AckFirst(broker, Stage.SCREEN, Screener(Settings.of(config)), limits))
+        yield StageApp(broker, AckFirst(broker, Stage.SCREEN, Screener(Settings.of(config)), limits))
     finally:
         await broker.close()
 
