@@ -133,6 +133,15 @@ async def test_queue_of_the_wrong_type_is_left_to_a_person(
     assert await mended(damaged) == []
 
 
+async def test_a_node_killed_after_apply_has_every_queue(damaged: RabbitHarness) -> None:
+    """Once `apply` has ended, services may put mail into a queue that it has declared: no crash may take it away."""
+    for queue in ("mail.screen", "mail.redeliver", "mail.deliver.wait.5s"):
+        damaged.node.api("DELETE", f"queues/{V}/{queue}")
+    assert await mended(damaged) == []
+    await damaged.restart()
+    assert await mended(damaged) == []
+
+
 async def test_exchange_of_the_wrong_type_is_left_to_a_person(damaged: RabbitHarness) -> None:
     """A fanout would publish everything everywhere."""
     exchange = f"exchanges/{V}/mail.from-screener"

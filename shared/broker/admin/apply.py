@@ -19,15 +19,16 @@ from shared.broker.admin.values import (
     FoundUser,
     Target,
 )
-from shared.broker.topology import DAY, QUARANTINE_BUCKETS, QUARANTINE_INDEX, Limits, User
+from shared.broker.topology import DAY, QUARANTINE_BUCKETS, Limits, User
 from shared.errors import ConfigError
 
 SETTLE = 30.0
 """Seconds for RabbitMQ's own view to follow what was changed: policies and members are shown with a delay."""
 
-STREAM_SETTLE = 3.0
-"""Seconds before a new stream counts as there. A node killed within about one second of declaring its first stream
-loses it for good: 3.10 never starts it again, 4.0 never shows it a policy, and neither deletes it."""
+ON_DISK = 3.0
+"""Seconds before a new queue counts as there. RabbitMQ 3.10 notes a queue's replica on disk with a delay: killed
+within about half a second of declaring it, the node never starts the queue again, and mail in it would be lost. The
+same holds for a node's first stream, which 4.0 then never shows a policy."""
 
 Progress = Callable[[str], None]
 
@@ -52,9 +53,9 @@ async def apply(
         for kind, fixes in phases:
             say(f"{len(fixes)} x {kind}")
             await asyncio.gather(*(_mend(api, fix) for fix in fixes))
-        if any(_declares_the_index(fix) for _, fixes in phases for fix in fixes):
-            say(f"waiting for {QUARANTINE_INDEX} to be on disk")
-            await asyncio.sleep(STREAM_SETTLE)
+        if any(_declares_a_queue(fix) for _, fixes in phases for fix in fixes):
+            say("waiting for the new queues to be on disk")
+            await asyncio.sleep(ON_DISK)
         say("verifying")
         return await _verify(api, target, limits)
 
@@ -87,8 +88,8 @@ def _phases(differences: Sequence[Difference]) -> list[tuple[str, list[Call]]]:
     return [(kind, [fix for _, fix in group]) for kind, group in groupby(fixable, key=lambda pair: pair[0])]
 
 
-def _declares_the_index(fix: Call) -> bool:
-    return fix.method == "PUT" and fix.path.startswith("queues/") and fix.path.endswith(f"/{QUARANTINE_INDEX}")
+def _declares_a_queue(fix: Call) -> bool:
+    return fix.method == "PUT" and fix.path.startswith("queues/")
 
 
 async def _mend(api: Api, fix: Call) -> None:
