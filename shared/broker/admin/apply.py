@@ -22,7 +22,7 @@ from shared.broker.admin.values import (
 from shared.broker.topology import DAY, QUARANTINE_BUCKETS, Limits, User
 from shared.errors import ConfigError
 
-SETTLE = 30.0
+SETTLE = 60.0
 """Seconds for RabbitMQ's own view to follow what was changed: policies and members are shown with a delay."""
 
 ON_DISK = 3.0
