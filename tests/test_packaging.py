@@ -13,10 +13,10 @@ from tests.support.processes import ROOT
 
 SERVICES = ("ingress", "screener", "delivery")
 LIBRARIES = {
-    "ingress": {"aiosmtpd", "argon2"},
+    "ingress": {"aiosmtpd", "argon2", "aiosmtplib", "dns", "dkim", "jwt", "publicsuffixlist"},
     "screener": {"pybase64"},
     "delivery": {"aiosmtplib", "dns"},
-    "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns"},
+    "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "dkim", "jwt", "publicsuffixlist"},
 }
 """What an extra has and the others lack; `all` has everything."""
 

@@ -42,7 +42,7 @@ def _users(path: Path) -> Problem:
     key = "auth.users_file"
     try:
         with extra("ingress"):
-            from services.ingress.users import list_users
+            from services.ingress.auth.users import list_users
         count = len(list_users(path))
     except SluiceError as error:
         return Problem(Severity.ERROR, key, str(error).removeprefix(f"{key}: "))

@@ -35,7 +35,7 @@ def add(
     """
     file = _file(load_config(config))
     with extra("ingress"):
-        from services.ingress.users import add_user
+        from services.ingress.auth.users import add_user
     new = add_user(file, name, _password(from_stdin=password_stdin))
     typer.echo(f"{name}: {'added' if new else 'password changed'}")
 
@@ -56,7 +56,7 @@ def remove(name: Name, config: ConfigOption = None) -> None:
     """
     file = _file(load_config(config))
     with extra("ingress"):
-        from services.ingress.users import remove_user
+        from services.ingress.auth.users import remove_user
     if not remove_user(file, name):
         raise SluiceError(f'user "{name}": not in {file}; see: sluice user list')
     typer.echo(f"{name}: removed")
@@ -67,6 +67,6 @@ def list_names(config: ConfigOption = None) -> None:
     """List the names, one a line."""
     file = _file(load_config(config))
     with extra("ingress"):
-        from services.ingress.users import list_users
+        from services.ingress.auth.users import list_users
     for name in list_users(file):
         typer.echo(name)

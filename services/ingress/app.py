@@ -4,9 +4,10 @@ import asyncio
 import time
 from pathlib import Path
 
-from services.ingress.auth import Authenticator
-from services.ingress.limits import Budget, Connections
-from services.ingress.rules import compile_rules
+from services.ingress.auth.authenticator import Authenticator
+from services.ingress.message.budget import Budget
+from services.ingress.policy.limits import Connections
+from services.ingress.policy.rules import compile_rules
 from services.ingress.server import Bound, Server, check_listeners
 from services.ingress.site import Site
 from services.ingress.tls import server_context

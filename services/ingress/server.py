@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from typing import NamedTuple
 
-from services.ingress.session import Session
+from services.ingress.protocol.session import Session
 from services.ingress.site import Door, Site
 from shared.config.model import Listener, Mode
 from shared.errors import ConfigError, SluiceError

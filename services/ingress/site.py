@@ -6,15 +6,16 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.ingress.auth import Authenticator
-from services.ingress.limits import Budget, Connections
-from services.ingress.rules import Rules
+from services.ingress.auth.authenticator import Authenticator
+from services.ingress.message.budget import Budget
+from services.ingress.policy.limits import Connections
+from services.ingress.policy.rules import Rules
 from shared.broker.port import Publisher
 from shared.clock import Clock
 from shared.config.model import Ingress, Listener
 
 if TYPE_CHECKING:
-    from services.ingress.connection import Connection
+    from services.ingress.protocol.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.ingress.app import build
-from services.ingress.connection import MAX_ERRORS
+from services.ingress.protocol.connection import MAX_ERRORS
 from services.ingress.server import split_address
 from shared.config.model import Listener
 from shared.errors import ConfigError, SluiceError

@@ -12,7 +12,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from services.ingress.app import build
-from services.ingress.users import add_user
+from services.ingress.auth.users import add_user
 from shared.config.model import Auth, Config, Listener, Mode, Tls
 from shared.errors import ConfigError
 from shared.model import Origin

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from services.ingress import replies
-from services.ingress.auth import Authenticator, Credentials, decode, dialogue, plain
+from services.ingress.auth.authenticator import Authenticator, Credentials, decode, dialogue, plain
+from services.ingress.auth.users import add_user, list_users, load_users, remove_user, verify
 from services.ingress.replies import Refuse
-from services.ingress.users import add_user, list_users, load_users, remove_user, verify
 from shared.errors import ConfigError, SluiceError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingress import replies
-from services.ingress.content import Content
+from services.ingress.message.content import Content
 from services.ingress.replies import Refuse
 from tests.support.smuggling import SMUGGLED, TERMINATORS
 

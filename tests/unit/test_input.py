@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from services.ingress import replies
-from services.ingress.commands import Command, parse_command
-from services.ingress.input import Input, LineTooLong
+from services.ingress.protocol.commands import Command, parse_command
+from services.ingress.protocol.input import Input, LineTooLong
 from services.ingress.replies import Refuse
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from services.ingress import replies
-from services.ingress.limits import Budget, Connections, Share, client_key
+from services.ingress.message.budget import Budget, Share
+from services.ingress.policy.limits import Connections, client_key
 
 
 def test_connections_are_limited_in_all_and_by_client() -> None:

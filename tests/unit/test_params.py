@@ -3,8 +3,8 @@
 import pytest
 
 from services.ingress import replies
-from services.ingress.arguments import MailArgument, RcptArgument, read_mail, read_rcpt
-from services.ingress.params import MailParams, Offers, RcptParams, parse_mail, parse_rcpt
+from services.ingress.protocol.arguments import MailArgument, RcptArgument, read_mail, read_rcpt
+from services.ingress.protocol.params import MailParams, Offers, RcptParams, parse_mail, parse_rcpt
 from services.ingress.replies import Refuse
 from shared.smtp.address import Mailbox
 

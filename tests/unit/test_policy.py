@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from services.ingress import replies
-from services.ingress.arguments import RcptArgument, read_rcpt
-from services.ingress.params import Offers
-from services.ingress.policy import Party, decide_recipient, decide_sender, may_use
+from services.ingress.policy.relay import Party, decide_recipient, decide_sender, may_use
+from services.ingress.policy.rules import Rules, compile_rules, parents_of, plain_address
+from services.ingress.protocol.arguments import RcptArgument, read_rcpt
+from services.ingress.protocol.params import Offers
 from services.ingress.replies import Refuse
-from services.ingress.rules import Rules, compile_rules, parents_of, plain_address
 from shared.config.model import Hosted, Mode, Relay
 from shared.errors import ConfigError
 from shared.model import Origin

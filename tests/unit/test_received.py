@@ -6,9 +6,9 @@ import email.policy
 import pytest
 
 from services.ingress import replies
-from services.ingress.received import Arrival, address_literal, loop, protocol, received_field, rfc5322_date
+from services.ingress.message.received import Arrival, address_literal, loop, protocol, received_field, rfc5322_date
+from services.ingress.message.submission import missing_fields
 from services.ingress.replies import Refuse
-from services.ingress.submission import missing_fields
 from shared.model import Client
 from shared.smtp.headers import SCAN_LIMIT, field_values, header_section, starts_with_field
 

@@ -13,9 +13,9 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from services.ingress import replies
-from services.ingress.commands import MAX_AUTH_LINE, Command, parse_command
-from services.ingress.draft import Draft, State
-from services.ingress.input import READER_LIMIT, Input, LineTooLong
+from services.ingress.protocol.commands import MAX_AUTH_LINE, Command, parse_command
+from services.ingress.protocol.draft import Draft, State
+from services.ingress.protocol.input import READER_LIMIT, Input, LineTooLong
 from services.ingress.replies import Refuse
 from services.ingress.site import Door, Site
 from shared import log, metrics

@@ -1,6 +1,6 @@
 """What EHLO announces, as a pure function of the moment (RFC 5321 section 4.1.1.1)."""
 
-from services.ingress.auth import MECHANISMS
+from services.ingress.auth.authenticator import MECHANISMS
 
 
 def keywords(size_limit: int, *, starttls: bool, auth: bool, dsn_and_utf8: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from aiosmtpd.smtp import Envelope as AiosmtpdEnvelope
 from aiosmtpd.smtp import Session as AiosmtpdSession
 
-from services.ingress.params import MailParams, RcptParams
+from services.ingress.protocol.params import MailParams, RcptParams
 from shared.model import Envelope, Origin, Recipient
 from shared.smtp.address import Mailbox
 

@@ -8,8 +8,8 @@ import re
 from typing import NamedTuple
 
 from services.ingress import replies
+from services.ingress.policy.rules import Rules
 from services.ingress.replies import Refuse
-from services.ingress.rules import Rules
 from shared.config.model import Mode
 from shared.model import Origin
 from shared.smtp.address import Mailbox

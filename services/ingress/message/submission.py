@@ -1,6 +1,6 @@
 """What a submission server may add to a message that lacks it (RFC 6409 section 8)."""
 
-from services.ingress.received import rfc5322_date
+from services.ingress.message.received import rfc5322_date
 from shared.smtp.headers import field_values
 
 

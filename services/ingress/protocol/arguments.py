@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from services.ingress import replies
-from services.ingress.params import MailParams, Offers, RcptParams, parse_mail, parse_rcpt
+from services.ingress.protocol.params import MailParams, Offers, RcptParams, parse_mail, parse_rcpt
 from services.ingress.replies import Refuse
 from shared.smtp.address import BadAddress, Mailbox, Path, parse_path
 

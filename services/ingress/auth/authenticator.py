@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.ingress import replies
-from services.ingress.input import LineTooLong
+from services.ingress.auth.users import canonical_name, hash_password, load_users, verify
+from services.ingress.protocol.input import LineTooLong
 from services.ingress.replies import Refuse
-from services.ingress.users import canonical_name, hash_password, load_users, verify
 from shared import log
 from shared.errors import ConfigError
 

@@ -1,21 +1,21 @@
-"""What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy.py and params.py."""
+"""What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy and params.py."""
 
 import re
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 
 from services.ingress import replies
-from services.ingress.arguments import read_mail, read_rcpt
-from services.ingress.auth import MECHANISMS, Authenticator, identify
-from services.ingress.commands import MAX_AUTH_LINE, Command
-from services.ingress.connection import Connection, Goodbye
-from services.ingress.content import Content
-from services.ingress.extensions import keywords
-from services.ingress.intake import Transaction, accept
-from services.ingress.limits import Share
-from services.ingress.params import Offers
-from services.ingress.policy import Party, decide_recipient, decide_sender
-from services.ingress.received import protocol
+from services.ingress.auth.authenticator import MECHANISMS, Authenticator, identify
+from services.ingress.message.budget import Share
+from services.ingress.message.content import Content
+from services.ingress.message.intake import Transaction, accept
+from services.ingress.message.received import protocol
+from services.ingress.policy.relay import Party, decide_recipient, decide_sender
+from services.ingress.protocol.arguments import read_mail, read_rcpt
+from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
+from services.ingress.protocol.connection import Connection, Goodbye
+from services.ingress.protocol.extensions import keywords
+from services.ingress.protocol.params import Offers
 from services.ingress.replies import Refuse
 from shared.config.model import Mode
 from shared.model import Client, Origin

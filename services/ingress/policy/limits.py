@@ -1,11 +1,10 @@
-"""What one process gives to all its sessions together: connections and octets."""
+"""How many connections one process takes, altogether and from one client."""
 
 from collections import Counter
-from typing import Self
 
 from services.ingress import replies
+from services.ingress.policy.rules import plain_address
 from services.ingress.replies import Refuse
-from services.ingress.rules import plain_address
 
 
 def client_key(address: str) -> str:
@@ -43,44 +42,3 @@ class Connections:
         self._clients[key] -= 1
         if not self._clients[key]:
             del self._clients[key]
-
-
-class Budget:
-    """Octets of message content in flight across all sessions."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.used = 0
-
-    @property
-    def room(self) -> int:
-        """Octets that may still be taken."""
-        return max(0, self._limit - self.used)
-
-
-class Share:
-    """One transaction's part of the budget: reserved by its declared size, grown as data comes, given back at its end.
-
-    Use as a context manager.
-    """
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self._held = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._budget.used -= self._held
-        self._held = 0
-
-    def hold(self, octets: int) -> bool:
-        """Hold at least so many octets; False, and nothing changes, if the budget has no room for them."""
-        more = octets - self._held
-        if more > self._budget.room:
-            return False
-        if more > 0:
-            self._budget.used += more
-            self._held = octets
-        return True

@@ -5,10 +5,10 @@ import time
 from typing import NamedTuple
 
 from services.ingress import replies
-from services.ingress.received import Arrival, loop, received_field
+from services.ingress.message.received import Arrival, loop, received_field
+from services.ingress.message.submission import missing_fields
 from services.ingress.replies import Refuse
 from services.ingress.site import Site
-from services.ingress.submission import missing_fields
 from shared import log, metrics
 from shared.errors import BrokerError, BrokerFull, MessageTooLarge
 from shared.ids import new_id

@@ -1,0 +1,44 @@
+"""How many octets of content one process holds for all its sessions together."""
+
+from typing import Self
+
+
+class Budget:
+    """Octets of message content in flight across all sessions."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.used = 0
+
+    @property
+    def room(self) -> int:
+        """Octets that may still be taken."""
+        return max(0, self._limit - self.used)
+
+
+class Share:
+    """One transaction's part of the budget: reserved by its declared size, grown as data comes, given back at its end.
+
+    Use as a context manager.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.used -= self._held
+        self._held = 0
+
+    def hold(self, octets: int) -> bool:
+        """Hold at least so many octets; False, and nothing changes, if the budget has no room for them."""
+        more = octets - self._held
+        if more > self._budget.room:
+            return False
+        if more > 0:
+            self._budget.used += more
+            self._held = octets
+        return True

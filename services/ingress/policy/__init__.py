@@ -1,0 +1,1 @@
+"""Who may send what where, and how much of it; pure decisions over compiled rules."""

@@ -1,0 +1,1 @@
+"""The SMTP dialogue: connections, sessions, commands and their arguments."""
