@@ -71,7 +71,7 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         last = brokers.get(User.DELIVERY, first)
         yield Stages(
             [
-                ("ingress", ingress.build(config, first)),
+                ("ingress", ingress.build(config, first, DnsResolver(config.ingress.nameservers))),
                 ("screener", screener.build(config, brokers.get(User.SCREENER, first))),
                 ("delivery", delivery.build(config, last, resolver, isolated=isolated(config))),
             ]

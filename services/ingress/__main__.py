@@ -8,6 +8,7 @@ from services.ingress.app import build
 from shared.broker.adapters import open_broker
 from shared.broker.topology import User
 from shared.config.model import Config
+from shared.dns.resolver import DnsResolver
 from shared.runtime import App, run_app, run_here
 
 
@@ -16,7 +17,7 @@ async def open_app(config: Config) -> AsyncIterator[App]:
     """Open the broker, yield the app, close the broker."""
     broker = await open_broker(config, User.INGRESS)
     try:
-        yield build(config, broker)
+        yield build(config, broker, DnsResolver(config.ingress.nameservers))
     finally:
         await broker.close()
 

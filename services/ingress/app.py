@@ -15,12 +15,13 @@ from shared import log
 from shared.broker.port import Publisher
 from shared.clock import Clock, wall_clock
 from shared.config.model import Config
+from shared.dns.port import Resolver
 
 
 class IngressApp:
     """The front door."""
 
-    def __init__(self, config: Config, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, config: Config, publisher: Publisher, resolver: Resolver, clock: Clock) -> None:
         """Raise ConfigError, naming the key, for whatever cannot work."""
         tls = server_context(config.tls)
         check_listeners(config.ingress.listener, tls)
@@ -29,6 +30,7 @@ class IngressApp:
             settings=config.ingress,
             rules=compile_rules(config.relay),
             publisher=publisher,
+            resolver=resolver,
             clock=clock,
             connections=Connections(config.ingress.max_connections, config.ingress.max_connections_per_client),
             budget=Budget(config.ingress.buffer),
@@ -77,9 +79,9 @@ class IngressApp:
             self._site.authenticator.close()
 
 
-def build(config: Config, publisher: Publisher, *, clock: Clock = wall_clock) -> IngressApp:
+def build(config: Config, publisher: Publisher, resolver: Resolver, *, clock: Clock = wall_clock) -> IngressApp:
     """Return ingress, ready to start. Raise ConfigError, naming the key, for whatever cannot work."""
-    return IngressApp(config, publisher, clock)
+    return IngressApp(config, publisher, resolver, clock)
 
 
 def _authenticator(config: Config) -> Authenticator | None:

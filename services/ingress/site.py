@@ -13,6 +13,7 @@ from services.ingress.policy.rules import Rules
 from shared.broker.port import Publisher
 from shared.clock import Clock
 from shared.config.model import Ingress, Listener
+from shared.dns.port import Resolver
 
 if TYPE_CHECKING:
     from services.ingress.protocol.connection import Connection
@@ -26,6 +27,7 @@ class Site:
     settings: Ingress
     rules: Rules
     publisher: Publisher
+    resolver: Resolver
     clock: Clock
     connections: Connections
     budget: Budget

@@ -81,6 +81,8 @@ class Ingress(Section, frozen=True):
     """The front door."""
 
     listener: tuple[Listener, ...] = (Listener(address="127.0.0.1:2525"),)
+    nameservers: tuple[NameServer, ...] = ()
+    """"address:port"; empty means the system's. For what policy asks of DNS."""
     max_message_size: Size = Size(35 * 1024**2)
     max_recipients: Count = 1000
     max_connections: Count = 1000

@@ -58,8 +58,7 @@ def parse_nameserver(text: str) -> tuple[str, int]:
 
 def _no_nameserver(text: str, why: str) -> ConfigError:
     return ConfigError(
-        f'delivery.nameservers: "{text}" is not a name server ({why}): '
-        'write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
+        f'nameservers: "{text}" is not a name server ({why}): write "192.0.2.1", "192.0.2.1:53" or "[2001:db8::1]:53"'
     )
 
 
@@ -92,7 +91,7 @@ class DnsResolver:
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration as error:
-            raise ConfigError("delivery.nameservers: empty, and the system has no /etc/resolv.conf: set it") from error
+            raise ConfigError("nameservers: empty, and the system has no /etc/resolv.conf: set it") from error
         if servers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in servers]
         self._resolver.use_edns(0, dns.flags.DO, EDNS_PAYLOAD)

@@ -13,7 +13,7 @@ from services.ingress.protocol.connection import MAX_ERRORS
 from services.ingress.server import split_address
 from shared.config.model import Listener
 from shared.errors import ConfigError, SluiceError
-from tests.support.front import TRUSTED, Front, Talk, front_config
+from tests.support.front import NO_DNS, TRUSTED, Front, Talk, front_config
 from tests.support.recording import Recorder
 from tests.support.waiting import wait_for
 
@@ -160,7 +160,7 @@ def test_a_port_in_use_names_address_and_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         listeners = (Listener(address="127.0.0.1:0"), Listener(address=address))
-        app = build(front_config(listener=listeners), Recorder())
+        app = build(front_config(listener=listeners), Recorder(), NO_DNS)
         with pytest.raises(SluiceError) as caught:
             asyncio.run(app.start())
     assert str(caught.value).startswith(f"ingress.listener {address}: cannot listen: ")

@@ -8,7 +8,7 @@ from shared import wire
 from shared.broker.sqlite import open_broker, open_operator
 from shared.model import Place
 from tests.support.client import Session, Target, message_for
-from tests.support.front import TRUSTED, front_config
+from tests.support.front import NO_DNS, TRUSTED, front_config
 from tests.support.ledger import token_of
 
 CLIENTS = 10
@@ -18,7 +18,7 @@ MESSAGES = 10
 async def test_every_answered_message_is_in_the_queue_file(tmp_path: Path) -> None:
     file = tmp_path / "queue.db"
     broker = await open_broker(file)
-    app = build(front_config(), broker)
+    app = build(front_config(), broker, NO_DNS)
     await app.start()
     target = Target(app.ports[0], source=TRUSTED)
     answered: dict[str, str] = {}
@@ -49,7 +49,7 @@ async def test_every_answered_message_is_in_the_queue_file(tmp_path: Path) -> No
 
 async def test_a_closed_broker_is_a_451_and_never_a_250(tmp_path: Path) -> None:
     broker = await open_broker(tmp_path / "queue.db")
-    app = build(front_config(), broker)
+    app = build(front_config(), broker, NO_DNS)
     await app.start()
     session = await Session.open(Target(app.ports[0], source=TRUSTED))
     await session.expect(b"MAIL FROM:<a@elsewhere.example>", b"2")

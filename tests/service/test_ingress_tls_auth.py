@@ -16,7 +16,7 @@ from services.ingress.auth.users import add_user
 from shared.config.model import Auth, Config, Listener, Mode, Tls
 from shared.errors import ConfigError
 from shared.model import Origin
-from tests.support.front import STRANGER, TRUSTED, Front, front_config, with_tls
+from tests.support.front import NO_DNS, STRANGER, TRUSTED, Front, front_config, with_tls
 from tests.support.recording import Recorder
 from tests.support.waiting import wait_for
 
@@ -251,7 +251,7 @@ BAD_TLS = [
 @pytest.mark.parametrize(("tls", "text"), BAD_TLS)
 def test_a_certificate_that_cannot_be_used_names_key_and_file(tls: Tls, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        build(msgspec.structs.replace(front_config(), tls=tls), Recorder())
+        build(msgspec.structs.replace(front_config(), tls=tls), Recorder(), NO_DNS)
     assert str(caught.value).startswith(text)
 
 
@@ -268,7 +268,7 @@ def test_a_missing_wrong_or_broken_key_names_key_and_file(authority: trustme.CA,
         (Tls(certificate=str(text), key=str(key)), str(text)),
     ):
         with pytest.raises(ConfigError) as caught:
-            build(msgspec.structs.replace(front_config(), tls=tls), Recorder())
+            build(msgspec.structs.replace(front_config(), tls=tls), Recorder(), NO_DNS)
         assert named in str(caught.value)
 
 
@@ -282,14 +282,14 @@ def test_a_key_with_a_password_is_refused_instead_of_asking_for_it(authority: tr
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     tls = Tls(certificate=str(tmp_path / "cert.pem"), key=str(tmp_path / "key.pem"))
     with pytest.raises(ConfigError, match="protected by a password; store it without one"):
-        build(msgspec.structs.replace(front_config(), tls=tls), Recorder())
+        build(msgspec.structs.replace(front_config(), tls=tls), Recorder(), NO_DNS)
 
 
 @pytest.mark.parametrize("mode", [Mode.SUBMISSION, Mode.SUBMISSIONS])
 def test_submission_without_tls_is_a_configuration_error(mode: Mode) -> None:
     config = front_config(listener=(Listener(address="127.0.0.1:0", mode=mode),))
     with pytest.raises(ConfigError, match=r"ingress\.listener\[0\].*needs TLS; set tls\.certificate"):
-        build(config, Recorder())
+        build(config, Recorder(), NO_DNS)
 
 
 def test_trusted_clients_may_submit_where_the_listener_says_so(config: Config) -> None:

@@ -18,10 +18,14 @@ from services.ingress.app import IngressApp, build
 from shared import log
 from shared.broker.port import Publisher
 from shared.config.model import Auth, Config, Hosted, Ingress, Listener, Log, Mode, Relay, Tls
+from shared.dns.resolver import DnsResolver
 from tests.support.recording import Recorder
 
 STRANGER = "127.0.0.1"
 TRUSTED = "127.0.0.2"
+
+NO_DNS = DnsResolver(("127.0.0.1:9",))
+"""Answers every question with a failure, at once."""
 
 T = TypeVar("T")
 
@@ -85,7 +89,7 @@ class Front:
         self._loop.close()
 
     async def _start(self) -> IngressApp:
-        app = build(self._config, self._publisher)
+        app = build(self._config, self._publisher, NO_DNS)
         await app.start()
         return app
 

@@ -34,7 +34,7 @@ def test_a_name_server_is_an_address_and_a_port(text: str, expected: tuple[str, 
     "text", ["", "ns.example.org", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:70000", "[::1", "1.2.3"]
 )
 def test_a_wrong_name_server_is_named_with_the_remedy(text: str) -> None:
-    with pytest.raises(ConfigError, match=r'delivery\.nameservers: ".*write'):
+    with pytest.raises(ConfigError, match=r'nameservers: ".*write'):
         parse_nameserver(text)
 
 
