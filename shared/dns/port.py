@@ -40,6 +40,22 @@ class AddressAnswer(NamedTuple):
     detail: str = ""
 
 
+class TxtAnswer(NamedTuple):
+    """TXT records as octets: the strings of one record joined without a space (RFC 7208 section 3.3)."""
+
+    status: Status
+    records: tuple[bytes, ...] = ()
+    detail: str = ""
+
+
+class PtrAnswer(NamedTuple):
+    """Names an address claims to have, lower case, without the trailing dot; only their addresses can confirm them."""
+
+    status: Status
+    names: tuple[str, ...] = ()
+    detail: str = ""
+
+
 class Resolver(Protocol):
     """Looks names up; never raises for anything a name or a server may do."""
 
@@ -49,4 +65,16 @@ class Resolver(Protocol):
 
     async def addresses(self, host: str) -> AddressAnswer:
         """Ask for AAAA and A records of a host."""
+        ...
+
+    async def ipv4(self, host: str) -> AddressAnswer:
+        """Ask for A records alone, as block lists answer with (RFC 5782)."""
+        ...
+
+    async def txt(self, name: str) -> TxtAnswer:
+        """Ask for TXT records."""
+        ...
+
+    async def ptr(self, address: str) -> PtrAnswer:
+        """Ask which names an IPv4 or IPv6 address has; what is no address has none."""
         ...

@@ -13,9 +13,12 @@ import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.PTR
+import dns.rdtypes.ANY.TXT
 import dns.resolver
+import dns.reversename
 
-from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
+from shared.dns.port import AddressAnswer, Mx, MxAnswer, PtrAnswer, Status, TxtAnswer
 from shared.errors import ConfigError
 
 EDNS_PAYLOAD = 1232
@@ -104,7 +107,7 @@ class DnsResolver:
         """Ask for the MX records of an A-label domain."""
         found = await self._ask(domain, "MX")
         records = tuple(
-            Mx(record.preference, record.exchange.to_text(omit_final_dot=True).lower().removesuffix("."))
+            Mx(record.preference, _host(record.exchange))
             for record in found.records
             if isinstance(record, dns.rdtypes.ANY.MX.MX)
         )
@@ -114,6 +117,28 @@ class DnsResolver:
         """Ask for AAAA and A records of a host."""
         v6, v4 = await asyncio.gather(self._ask(host, "AAAA"), self._ask(host, "A"))
         return combine(_addresses(v6), _addresses(v4))
+
+    async def ipv4(self, host: str) -> AddressAnswer:
+        """Ask for A records alone."""
+        return _addresses(await self._ask(host, "A"))
+
+    async def txt(self, name: str) -> TxtAnswer:
+        """Ask for TXT records."""
+        found = await self._ask(name, "TXT")
+        records = tuple(
+            b"".join(record.strings) for record in found.records if isinstance(record, dns.rdtypes.ANY.TXT.TXT)
+        )
+        return TxtAnswer(found.status, records, found.detail)
+
+    async def ptr(self, address: str) -> PtrAnswer:
+        """Ask which names an IPv4 or IPv6 address has; what is no address has none."""
+        try:
+            question = dns.reversename.from_address(address).to_text(omit_final_dot=True)
+        except (dns.exception.SyntaxError, ValueError):
+            return PtrAnswer(Status.NO_NAME, detail=f"{address!a} is not an IP address")
+        found = await self._ask(question, "PTR")
+        names = tuple(_host(record.target) for record in found.records if isinstance(record, dns.rdtypes.ANY.PTR.PTR))
+        return PtrAnswer(found.status, names, found.detail)
 
     async def _ask(self, name: str, kind: str) -> _Found:
         """Join the question if it is being asked already: a burst of mail to one domain is one look-up."""
@@ -136,6 +161,11 @@ class DnsResolver:
         except OSError as error:
             return _Found(Status.FAILED, detail=f"{kind} of {name}: {error}")
         return _Found(Status.FOUND, tuple(answer))
+
+
+def _host(name: dns.name.Name) -> str:
+    """Return a name in lower case without the trailing dot; the root is ""."""
+    return name.to_text(omit_final_dot=True).lower().removesuffix(".")
 
 
 def _addresses(found: _Found) -> AddressAnswer:

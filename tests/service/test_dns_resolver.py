@@ -16,6 +16,9 @@ ZONE = {
     "null.example.org": {"MX": ["0 ."]},
     "alias.example.org": {"CNAME": ["mx1.example.org."]},
     "empty.example.org": {},
+    "text.example.org": {"TXT": ['"v=spf1 " "-all"', '"two"', '"\\195\\188"']},
+    "1.2.0.192.in-addr.arpa": {"PTR": ["MX1.example.org.", "other.example.org."]},
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": {"PTR": ["mx1.example.org."]},
 }
 
 
@@ -44,6 +47,34 @@ async def test_addresses_of_both_families(resolver: DnsResolver) -> None:
     assert (await resolver.addresses("mx1.example.org")).addresses == ("2001:db8::1", "192.0.2.1")
     assert (await resolver.addresses("bare.example.org")).addresses == ("192.0.2.3",)
     assert (await resolver.addresses("alias.example.org")).addresses == ("2001:db8::1", "192.0.2.1")
+
+
+async def test_ipv4_addresses_alone(server: DnsServer, resolver: DnsResolver) -> None:
+    assert (await resolver.ipv4("mx1.example.org")).addresses == ("192.0.2.1",)
+    assert server.asked("mx1.example.org", "AAAA") == 0
+    assert (await resolver.ipv4("absent.example.org")).status is Status.NO_NAME
+
+
+async def test_the_strings_of_a_txt_record_are_joined(resolver: DnsResolver) -> None:
+    answer = await resolver.txt("text.example.org")
+    assert answer.status is Status.FOUND
+    assert sorted(answer.records) == sorted((b"v=spf1 -all", b"two", "ü".encode()))
+    assert (await resolver.txt("bare.example.org")).status is Status.NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "names"),
+    [
+        ("192.0.2.1", Status.FOUND, ["mx1.example.org", "other.example.org"]),
+        ("2001:db8::1", Status.FOUND, ["mx1.example.org"]),
+        ("192.0.2.2", Status.NO_NAME, []),
+        ("unknown", Status.NO_NAME, []),
+        ("", Status.NO_NAME, []),
+    ],
+)
+async def test_the_names_of_an_address(resolver: DnsResolver, address: str, status: Status, names: list[str]) -> None:
+    answer = await resolver.ptr(address)
+    assert (answer.status, sorted(answer.names)) == (status, names)
 
 
 @pytest.mark.parametrize(
