@@ -12,8 +12,10 @@ TERMINATORS = [
     b"\r.\n",
     b"\r\r\n.\r\r\n",
     b"\r\n.\r\r\n",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
+    b"\n\r\n.\n\r\n",
     b"\n\n.\n\n",
     b"\r\n.\n\r\n",
+    b"\r\n\0.\r\n",
+    b"\r\n.\0\r\n",
 ]
+"""Ends of no message: content with a bare CR, a bare LF or a NUL."""

@@ -1,7 +1,9 @@
-r"""The octets after DATA: find the end, undo dot-stuffing, refuse what could fool the next hop. No I/O.
+r"""What is stored of a message on its way in, after DATA or by BDAT, and what could fool the next hop. No I/O.
 
-Only CRLF "." CRLF ends the message (RFC 5321 section 4.1.1.4). Content with a bare CR, a bare LF or a NUL is refused
-as a whole after its true end: another server might see an end, or a command, where we saw none (section 2.3.8).
+DATA: only CRLF "." CRLF ends the message (RFC 5321 section 4.1.1.4). BDAT: the sizes of the chunks say where it ends,
+and dots mean nothing (RFC 3030). Content with a bare CR or a bare LF is refused as a whole after its true end, since
+another server might see an end, or a command, where we saw none (RFC 5321 section 2.3.8); or each of them is repaired
+into a CRLF, which is content like any other. Content with a NUL is always refused.
 Lines may have any length: real mail exceeds the 1,000 octets of the RFC.
 """
 
@@ -12,35 +14,20 @@ END = b"\r\n.\r\n"
 _PREFIXES = tuple(END[:length] for length in range(len(END) - 1, 0, -1))
 
 
-class Content:
-    """One message on its way in; `chunks` and `size` are what is stored: dot-unstuffed, without the final dot.
+class Stored:
+    """`chunks` and `size` are what is to be published. A faulty message is no longer stored, only read to its end.
 
-    Each piece that is stored ends where no line end and no stuffed dot is split, so that each is judged by itself
-    with whole-buffer operations. A faulty message is no longer stored, only read to its end.
+    Each piece that is stored ends where no line end is split, so that each is judged by itself with whole-buffer
+    operations.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, repair: bool = False) -> None:
         self.chunks: list[bytes] = []
         self.size = 0
         self.fault: Refuse | None = None
         """Why the message is to be refused once its end is reached."""
         self._limit = limit
-        self._carry = END[:2]
-        self._at_start = True
-
-    def feed(self, chunk: bytes) -> bytes | None:
-        """Take more octets. Return what follows the end of the message once that is reached, None before."""
-        buffer = self._carry + chunk
-        end = buffer.find(END)
-        if end >= 0:
-            self._carry = b""
-            self._store(buffer[: end + 2])
-            return buffer[end + len(END) :]
-        keep = next((len(prefix) for prefix in _PREFIXES if buffer.endswith(prefix)), 0)
-        cut = len(buffer) - keep
-        self._carry = buffer[cut:]
-        self._store(buffer[:cut])
-        return None
+        self._repair = repair
 
     def spoil(self, fault: Refuse) -> None:
         """Store no more and forget what was stored: the message will be refused. The first fault stands."""
@@ -51,23 +38,81 @@ class Content:
     def _store(self, piece: bytes) -> None:
         if self.fault is not None or not piece:
             return
+        fault = replies.NUL_OCTET if b"\0" in piece else None
+        if fault is None and _has_bare_line_ends(piece):
+            if self._repair:
+                piece = _repaired(piece)
+            else:
+                fault = replies.BARE_LINE_END
+        if fault is None and self.size + len(piece) > self._limit:
+            fault = replies.TOO_LARGE
+        if fault is not None:
+            self.spoil(fault)
+        else:
+            self.chunks.append(piece)
+            self.size += len(piece)
+
+
+class Content(Stored):
+    """The octets after DATA's 354: dot-unstuffed, without the final dot."""
+
+    def __init__(self, limit: int, *, repair: bool = False) -> None:
+        super().__init__(limit, repair=repair)
+        self._carry = END[:2]
+        self._at_start = True
+
+    def feed(self, octets: bytes) -> bytes | None:
+        """Take more octets. Return what follows the end of the message once that is reached, None before."""
+        buffer = self._carry + octets
+        end = buffer.find(END)
+        if end >= 0:
+            self._carry = b""
+            self._unstuff(buffer[: end + 2])
+            return buffer[end + len(END) :]
+        keep = next((len(prefix) for prefix in _PREFIXES if buffer.endswith(prefix)), 0)
+        cut = len(buffer) - keep
+        self._carry = buffer[cut:]
+        self._unstuff(buffer[:cut])
+        return None
+
+    def _unstuff(self, piece: bytes) -> None:
+        if self.fault is not None or not piece:
+            return
         piece = piece.replace(b"\r\n.", b"\r\n")
         if self._at_start:
             # The CRLF in front of the first line is the DATA command's own; it is there to recognise a dot behind it.
             self._at_start = False
             piece = piece[2:]
-        fault = _fault_of(piece)
-        if fault is None and self.size + len(piece) > self._limit:
-            fault = replies.TOO_LARGE
-        if fault is not None:
-            self.spoil(fault)
-        elif piece:
-            self.chunks.append(piece)
-            self.size += len(piece)
+        self._store(piece)
 
 
-def _fault_of(piece: bytes) -> Refuse | None:
+class ChunkedContent(Stored):
+    """The octets of BDAT's chunks, whose borders may be anywhere, in a CRLF too."""
+
+    def __init__(self, limit: int, *, repair: bool = False) -> None:
+        super().__init__(limit, repair=repair)
+        self._carry = b""
+
+    def feed(self, octets: bytes) -> None:
+        """Take more octets."""
+        buffer = self._carry + octets
+        cut = len(buffer) - buffer.endswith(b"\r")
+        self._carry = buffer[cut:]
+        self._store(buffer[:cut])
+
+    def finish(self) -> None:
+        """Take the end of the message. A last line without its CRLF gets it, as DATA would have made the client do."""
+        self._store(self._carry)
+        self._carry = b""
+        if self.chunks and not self.chunks[-1].endswith(b"\r\n"):
+            self._store(b"\r\n")
+
+
+def _has_bare_line_ends(piece: bytes) -> bool:
     pairs = piece.count(b"\r\n")
-    if piece.count(b"\r") != pairs or piece.count(b"\n") != pairs:
-        return replies.BARE_LINE_END
-    return replies.NUL_OCTET if b"\0" in piece else None
+    return piece.count(b"\r") != pairs or piece.count(b"\n") != pairs
+
+
+def _repaired(piece: bytes) -> bytes:
+    """Return the piece with a CRLF for each CR or LF that is not in one."""
+    return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
