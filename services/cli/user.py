@@ -64,9 +64,9 @@ def remove(name: Name, config: ConfigOption = None) -> None:
 
 @app.command("list")
 def list_names(config: ConfigOption = None) -> None:
-    """List the names, one a line."""
+    """List the names, one a line, and which of them SCRAM-SHA-256 does not work for until they get a new password."""
     file = _file(load_config(config))
     with extra("ingress"):
         from services.ingress.auth.users import list_users
-    for name in list_users(file):
-        typer.echo(name)
+    for name, user in list_users(file).items():
+        typer.echo(name if user.keys else f"{name}  (no SCRAM keys)")

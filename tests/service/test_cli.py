@@ -80,7 +80,9 @@ def test_users(tmp_path: Path) -> None:
     changed = sluice("user", "add", "bob@example.org", "--password-stdin", cwd=tmp_path, given=b"other\n")
     assert changed.out == "bob@example.org: password changed\n"
     assert "hush" not in (tmp_path / "users").read_text()
-    assert sluice("user", "list", cwd=tmp_path).out == "bob@example.org\n"
+    with (tmp_path / "users").open("a") as file:
+        file.write("old:$argon2id$from-before-there-was-scram\n")
+    assert sluice("user", "list", cwd=tmp_path).out == "bob@example.org\nold  (no SCRAM keys)\n"
     assert sluice("user", "remove", "BOB@example.org", cwd=tmp_path).status == 0
     again = sluice("user", "remove", "bob@example.org", cwd=tmp_path)
     assert again.status == 1

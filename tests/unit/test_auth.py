@@ -11,7 +11,8 @@ import pytest
 
 from services.ingress import replies
 from services.ingress.auth.authenticator import Authenticator, Credentials, decode, dialogue, plain
-from services.ingress.auth.users import add_user, list_users, load_users, remove_user, verify
+from services.ingress.auth.scram import derive
+from services.ingress.auth.users import User, add_user, list_users, load_users, remove_user, verify
 from services.ingress.replies import Refuse
 from shared.errors import ConfigError, SluiceError
 
@@ -83,18 +84,18 @@ def test_credentials_never_show_the_password() -> None:
 
 def test_users_are_added_listed_replaced_and_removed(tmp_path: Path) -> None:
     file = tmp_path / "users"
-    assert list_users(file) == []
+    assert list_users(file) == {}
     assert add_user(file, "Zoe@Example.org", "one")
     assert add_user(file, "bob", "two")
     assert not add_user(file, "BOB", "three")
-    assert list_users(file) == ["bob", "zoe@example.org"]
-    assert verify(load_users(file)["bob"], "three")
-    assert not verify(load_users(file)["bob"], "two")
+    assert list(list_users(file)) == ["bob", "zoe@example.org"]
+    assert verify(load_users(file).by_name["bob"].hashed, "three")
+    assert not verify(load_users(file).by_name["bob"].hashed, "two")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "three" not in file.read_text()
     assert remove_user(file, "Bob")
     assert not remove_user(file, "bob")
-    assert list_users(file) == ["zoe@example.org"]
+    assert list(list_users(file)) == ["zoe@example.org"]
     assert [path.name for path in tmp_path.iterdir()] == ["users"]
 
 
@@ -109,6 +110,38 @@ def test_an_empty_password_is_refused(tmp_path: Path) -> None:
         add_user(tmp_path / "users", "bob", "")
 
 
+def test_a_user_has_keys_for_scram_and_an_old_line_none(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    add_user(file, "bob", "s3cret")
+    keys = load_users(file).by_name["bob"].keys
+    assert keys is not None
+    assert derive("s3cret", keys.salt, keys.iterations) == keys
+    hashed = load_users(file).by_name["bob"].hashed
+    file.write_text(f"old:{hashed}\nnew:{hashed}:{keys}\n")
+    assert load_users(file).by_name == {"old": User(hashed, None), "new": User(hashed, keys)}
+    assert load_users(file).secret is None
+
+
+def test_the_secret_for_the_salts_of_unknown_names_is_made_once(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    add_user(file, "bob", "one")
+    secret = load_users(file).secret
+    assert secret
+    add_user(file, "eve", "two")
+    remove_user(file, "bob")
+    assert load_users(file).secret == secret
+
+
+def test_users_do_not_show_their_keys(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    add_user(file, "bob", "one")
+    users = load_users(file)
+    assert users.secret is not None
+    for shown in (repr(users), repr(users.by_name)):
+        assert "$" not in shown
+        assert users.secret.decode() not in shown
+
+
 def test_two_writers_lose_nobody(tmp_path: Path) -> None:
     file = tmp_path / "users"
     names = [f"user{number}" for number in range(6)]
@@ -117,10 +150,20 @@ def test_two_writers_lose_nobody(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert list_users(file) == names
+    assert list(list_users(file)) == names
 
 
-@pytest.mark.parametrize("text", ["bob\n", "bob:plain-secret\n", ":$argon2id$x\n", "a b:$argon2id$x\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bob\n",
+        "bob:plain-secret\n",
+        ":$argon2id$x\n",
+        "a b:$argon2id$x\n",
+        "a:$argon2id$x:plain-secret\n",
+        "a:$argon2id$x:\n",
+    ],
+)
 def test_a_bad_users_file_names_the_line_and_not_its_text(tmp_path: Path, text: str) -> None:
     file = tmp_path / "users"
     file.write_text(f"# comment\n\n{text}")

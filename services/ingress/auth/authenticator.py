@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from services.ingress import replies
 from services.ingress.auth.users import canonical_name, hash_password, load_users, verify
+from services.ingress.auth.watched import Watched
 from services.ingress.protocol.input import LineTooLong
 from services.ingress.replies import Refuse
 from shared import log
-from shared.errors import ConfigError
 
 MECHANISMS = ("PLAIN", "LOGIN")
 
@@ -80,16 +80,13 @@ class Authenticator:
 
     def __init__(self, users_file: Path, limit: int) -> None:
         """Read the file. Raise ConfigError if it cannot be used."""
-        self._path = users_file
         self._limit = limit
         self._busy = 0
         self._threads = ThreadPoolExecutor(limit, thread_name_prefix="argon2")
-        self._stamp = self._look()
-        self._users = load_users(users_file)
+        self._users = Watched(users_file, load_users)
         self._nobody = hash_password(os.urandom(16).hex())
-        self._log = log.get()
-        if not self._users:
-            self._log.warning("no users", file=str(users_file), remedy="add one with `sluice user add`")
+        if not self._users.get().by_name:
+            log.get().warning("no users", file=str(users_file), remedy="add one with `sluice user add`")
 
     async def check(self, credentials: Credentials) -> str | Refuse:
         """Return the user's canonical name. An unknown user takes as long and hears the same as a wrong password."""
@@ -112,30 +109,10 @@ class Authenticator:
             hashing.exception()
 
     def _verify(self, credentials: Credentials) -> str | None:
-        self._reload()
         name = canonical_name(credentials.user)
-        known = self._users.get(name)
-        good = verify(known or self._nobody, credentials.password)
+        known = self._users.get().by_name.get(name)
+        good = verify(known.hashed if known else self._nobody, credentials.password)
         return name if good and known is not None else None
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino, status.st_size
-
-    def _reload(self) -> None:
-        stamp = self._look()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._users = load_users(self._path)
-        except ConfigError as error:
-            self._log.error("users file not reloaded, the old one stays in force", error=str(error))
-        else:
-            self._log.info("users file reloaded", users=len(self._users))
 
 
 async def identify(authenticator: Authenticator, mechanism: str, initial: str, ask: Ask) -> str | Refuse:
