@@ -18,7 +18,7 @@ LIBRARIES = {
     "delivery": {"aiosmtplib", "dns"},
     "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "dkim", "jwt", "publicsuffixlist"},
 }
-"""What an extra has and the others lack; `all` has everything."""
+"""What an extra has of what not all have; `all` has everything."""
 
 
 def run(*command: str, cwd: Path, **env: str) -> str:
@@ -105,8 +105,8 @@ def test_an_extra_has_the_command_line(installed: tuple[str, Path]) -> None:
     extra, bin_folder = installed
     assert run(str(bin_folder / "sluice"), "--version", cwd=bin_folder) == "sluice 0.1.0\n"
     for service in SERVICES:
-        if extra in {service, "all"}:
-            continue
+        if LIBRARIES[service] <= LIBRARIES[extra]:
+            continue  # it runs: ingress asks DNS and next hops, and so has all that delivery needs
         command = [str(bin_folder / "sluice"), service]
         done = subprocess.run(command, cwd=bin_folder, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 1
