@@ -71,6 +71,10 @@ class Resolver(Protocol):
         """Ask for A records alone, as block lists answer with (RFC 5782)."""
         ...
 
+    async def ipv6(self, host: str) -> AddressAnswer:
+        """Ask for AAAA records alone."""
+        ...
+
     async def txt(self, name: str) -> TxtAnswer:
         """Ask for TXT records."""
         ...

@@ -122,6 +122,10 @@ class DnsResolver:
         """Ask for A records alone."""
         return _addresses(await self._ask(host, "A"))
 
+    async def ipv6(self, host: str) -> AddressAnswer:
+        """Ask for AAAA records alone."""
+        return _addresses(await self._ask(host, "AAAA"))
+
     async def txt(self, name: str) -> TxtAnswer:
         """Ask for TXT records."""
         found = await self._ask(name, "TXT")

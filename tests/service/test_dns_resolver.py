@@ -49,7 +49,11 @@ async def test_addresses_of_both_families(resolver: DnsResolver) -> None:
     assert (await resolver.addresses("alias.example.org")).addresses == ("2001:db8::1", "192.0.2.1")
 
 
-async def test_ipv4_addresses_alone(server: DnsServer, resolver: DnsResolver) -> None:
+async def test_addresses_of_one_family_alone(server: DnsServer, resolver: DnsResolver) -> None:
+    assert (await resolver.ipv6("mx1.example.org")).addresses == ("2001:db8::1",)
+    assert (await resolver.ipv6("bare.example.org")).status is Status.NO_DATA
+    assert server.asked("mx1.example.org", "A") == 0
+    server.seen.clear()
     assert (await resolver.ipv4("mx1.example.org")).addresses == ("192.0.2.1",)
     assert server.asked("mx1.example.org", "AAAA") == 0
     assert (await resolver.ipv4("absent.example.org")).status is Status.NO_NAME
