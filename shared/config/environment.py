@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import inspect
@@ -29,9 +29,10 @@ class FromEnvironment(NamedTuple):
     text: str
 
 
-def overlay(tree: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+def overlay(tree: Mapping[str, Any], env: Mapping[str, str], secrets: Container[str]) -> dict[str, Any]:
     """Return `tree` with the keys that variables name replaced by what they say; names are checked by `read`.
 
+    A variable for a key in `secrets` replaces the secret's file as well, and the other way round.
     Raise ConfigError where one variable gives a table and another a key inside it.
     """
     result = dict(tree)
@@ -41,11 +42,11 @@ def overlay(tree: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
         path = variable.removeprefix(PREFIX).lower().split("__")
         if len(path) == 1 and KUBERNETES.fullmatch(variable):
             continue
-        _put(result, path, FromEnvironment(variable, env[variable]))
+        _put(result, path, FromEnvironment(variable, env[variable]), secrets)
     return result
 
 
-def _put(table: dict[str, Any], path: list[str], value: FromEnvironment) -> None:
+def _put(table: dict[str, Any], path: list[str], value: FromEnvironment, secrets: Container[str]) -> None:
     for key in path[:-1]:
         inner = table.get(key)
         if isinstance(inner, FromEnvironment):
@@ -53,8 +54,9 @@ def _put(table: dict[str, Any], path: list[str], value: FromEnvironment) -> None
         table[key] = dict(inner) if isinstance(inner, dict) else {}
         table = table[key]
     key = path[-1]
-    other = key.removesuffix(SECRET_SUFFIX) if key.endswith(SECRET_SUFFIX) else key + SECRET_SUFFIX
-    if not isinstance(table.get(other), FromEnvironment):
+    base = key.removesuffix(SECRET_SUFFIX)
+    other = base if key != base else key + SECRET_SUFFIX
+    if base in secrets and not isinstance(table.get(other), FromEnvironment):
         table.pop(other, None)
     table[key] = value
 

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Meta
 
 from shared.config.address import parse_address
+from shared.config.units import Quota
 
 Check = Callable[[str], str]
 
@@ -123,6 +124,33 @@ def next_hop(text: str) -> str:
     return text
 
 
+def count_quota(text: str) -> str:
+    """Return a number in a time: "100/min"."""
+    Quota.parse(text)
+    return text
+
+
+def octet_quota(text: str) -> str:
+    """Return octets in a time: "1GiB/d"."""
+    Quota.parse(text, octets=True)
+    return text
+
+
+_ANSWER = re.compile(r"\d{1,3}|\[\d{1,3}(?:\.\.\d{1,3})?(?:;\d{1,3}(?:\.\.\d{1,3})?)*\]")
+
+
+def dns_list(text: str) -> str:
+    """Return the zone of a DNS list, with the answers that count if not all do: "zone", "zone=127.0.0.[2..11;14]"."""
+    name, equals, answers = text.replace(" ", "").partition("=")
+    if not equals:
+        return domain(name)
+    fields = re.split(r"\.(?![^\[]*\])", answers)
+    numbers = [int(number) for number in re.findall(r"\d+", answers)]
+    if len(fields) != 4 or not all(_ANSWER.fullmatch(field) for field in fields) or max(numbers) > 255:
+        raise ValueError(f'"{text}": the answers that count are four numbers: write "{name}=127.0.0.[2..11]"')
+    return f"{domain(name)}={answers}"
+
+
 def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
     url = urlsplit(text)
     try:
@@ -204,8 +232,15 @@ BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
 RouteUrl = Annotated[str, Meta(extra={"check": route_url})]
 HttpUrl = Annotated[str, Meta(extra={"check": http_url})]
 OpsAddress = Annotated[str, Meta(extra={"check": ops_address})]
+CountQuota = Annotated[str, Meta(extra={"check": count_quota})]
+OctetQuota = Annotated[str, Meta(extra={"check": octet_quota})]
+DnsList = Annotated[str, Meta(extra={"check": dns_list})]
+Verification = Annotated[str, Meta(extra={"check": one_of("off", "call-out")})]
+Uncertain = Annotated[str, Meta(extra={"check": one_of("accept", "defer")})]
+RateKey = Annotated[str, Meta(extra={"check": one_of("client", "network", "user")})]
 RuleAction = Annotated[str, Meta(extra={"check": one_of("strip", "block", "quarantine")})]
 AmbiguousAction = Annotated[str, Meta(extra={"check": one_of("pass", "block", "quarantine")})]
 Level = Annotated[str, Meta(extra={"check": one_of("debug", "info", "warning", "error")})]
 Count = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+PrefixLength = Annotated[int, Meta(ge=1, le=64)]

@@ -9,11 +9,13 @@ from msgspec import inspect
 
 from shared.config.environment import overlay
 from shared.config.model import Config
-from shared.config.read import Place, read
+from shared.config.read import Place, read, secret_names
 from shared.errors import ConfigError
 
 SEARCHED = (Path("sluice.toml"), Path("/etc/sluice/sluice.toml"))
 """Where the configuration is looked for, first found counts."""
+
+SECRETS = frozenset(secret_names(inspect.type_info(Config)))
 
 
 def find(given: Path | None, searched: Sequence[Path] = SEARCHED) -> Path | None:
@@ -27,7 +29,7 @@ def load(path: Path | None, env: Mapping[str, str]) -> Config:
     Relative paths in the file start at its folder, those in variables at the working directory. Raise
     ConfigError with one line: file or variable, key, reason, and the remedy or the nearest valid key.
     """
-    tree = overlay(_parse(path) if path else {}, env)
+    tree = overlay(_parse(path) if path else {}, env, SECRETS)
     place = Place(str(path) if path else "", (), path.parent if path else Path())
     config = read(inspect.type_info(Config), tree, place)
     assert isinstance(config, Config)  # noqa: S101  (for the type checker: the type info is that of Config)

@@ -8,6 +8,8 @@ from shared.config.kinds import (
     AmbiguousAction,
     BrokerUrl,
     Count,
+    CountQuota,
+    DnsList,
     Domain,
     FilePath,
     HostedDomain,
@@ -19,13 +21,18 @@ from shared.config.kinds import (
     NameServer,
     Network,
     NextHop,
+    OctetQuota,
     OpsAddress,
     Pattern,
     Port,
+    PrefixLength,
+    RateKey,
     RouteDomain,
     RouteUrl,
     RuleAction,
     Secret,
+    Uncertain,
+    Verification,
 )
 from shared.config.units import Duration, Size
 
@@ -54,6 +61,8 @@ class Hosted(Section, frozen=True):
 
     next_hop: tuple[NextHop, ...]
     recipients: FilePath | None = None
+    verify: Verification = "off"
+    """call-out: ask the next hop whether it takes a recipient before a stranger's mail for it is accepted."""
 
 
 class Relay(Section, frozen=True):
@@ -62,7 +71,13 @@ class Relay(Section, frozen=True):
     postmaster: Mailbox = "postmaster@localhost"
     trusted_networks: tuple[Network, ...] = ()
     denied_destinations: tuple[Pattern, ...] = ()
+    denied_destinations_file: FilePath | None = None
+    """One entry a line, `#` begins a comment; besides the entries given here. The same for the others."""
     denied_senders: tuple[Pattern, ...] = ()
+    denied_senders_file: FilePath | None = None
+    denied_clients: tuple[Network, ...] = ()
+    """Whoever connects from there is turned away, trusted or not."""
+    denied_clients_file: FilePath | None = None
     hosted: dict[HostedDomain, NextHop | tuple[NextHop, ...] | Hosted] = {}
     own_addresses: tuple[IpAddress, ...] = ()
     allow_hosted_senders_from_outside: bool = False
@@ -75,6 +90,47 @@ class Listener(Section, frozen=True):
     mode: Mode = Mode.RELAY
     trusted_without_auth: bool = False
     """Submission only: clients in trusted networks need no AUTH."""
+
+
+class Dnsbl(Section, frozen=True):
+    """DNS lists of client addresses (RFC 5782), asked about strangers only."""
+
+    zones: tuple[DnsList, ...] = ()
+    """Block lists: "zone", or "zone=127.0.0.[2..11]" if only some answers count."""
+    allow_zones: tuple[DnsList, ...] = ()
+    """Who is on one of these is let in although a block list has it."""
+    timeout: Duration = Duration(5)
+    """For all zones together; one that has not answered by then lists nobody."""
+
+
+class CallOut(Section, frozen=True):
+    """How next hops are asked whether a recipient exists (`verify = "call-out"` of a hosted domain)."""
+
+    uncertain: Uncertain = "accept"
+    """accept or defer (451) when the next hop cannot say: it is down, too busy, or answers 4xx."""
+    timeout: Duration = Duration(15)
+    """For one question, connecting and waiting for its turn included."""
+    max_connections: Count = 4
+    """At a time, to one hosted domain's next hops."""
+    cache_entries: Count = 50_000
+    positive_ttl: Duration = Duration(6 * 3600)
+    negative_ttl: Duration = Duration(1800)
+    uncertain_ttl: Duration = Duration(60)
+
+
+class Rate(Section, frozen=True):
+    """One set of limits: each client, network or user has token buckets of its own, one for each key given."""
+
+    per: RateKey
+    """client: an IPv4 address or an IPv6 /64; network: by the prefixes below; user: who authenticated."""
+    connections: CountQuota | None = None
+    messages: CountQuota | None = None
+    recipients: CountQuota | None = None
+    bytes: OctetQuota | None = None
+    exempt_trusted: bool = True
+    """Clients in trusted networks are not counted by client or network."""
+    ipv4_prefix: PrefixLength = 24
+    ipv6_prefix: PrefixLength = 48
 
 
 class Ingress(Section, frozen=True):
@@ -93,6 +149,13 @@ class Ingress(Section, frozen=True):
     """How long a transaction past the final dot waits for its confirm."""
     buffer: Size = Size(256 * 1024**2)
     """Octets of message content in flight across all sessions; beyond it 452 4.3.1."""
+    greeting_delay: Duration = Duration(0)
+    """How long a stranger must wait for the greeting of a relay listener; who speaks before it is turned away."""
+    require_reverse_dns: bool = False
+    """Strangers need a name by PTR whose addresses include theirs."""
+    dnsbl: Dnsbl = Dnsbl()
+    call_out: CallOut = CallOut()
+    rate: tuple[Rate, ...] = ()
 
 
 class Auth(Section, frozen=True):

@@ -5,7 +5,7 @@ The model's types say everything: this module walks them, so a key added there n
 
 import difflib
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,6 +163,16 @@ def is_secret(node: Node) -> bool:
     if isinstance(node, inspect.UnionType):
         return any(is_secret(inner) for inner in node.types)
     return isinstance(node, inspect.DictType) and is_secret(node.value_type)
+
+
+def secret_names(node: Node) -> Iterator[str]:
+    """Yield the name of every secret in a type's tables."""
+    node = bare(node)
+    if isinstance(node, inspect.StructType):
+        for field in node.fields:
+            if is_secret(field.type):
+                yield field.name
+            yield from secret_names(field.type)
 
 
 def _alternative(node: inspect.UnionType, value: Any, place: Place) -> Node:

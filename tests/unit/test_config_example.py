@@ -18,6 +18,7 @@ NO_DEFAULT_SHOWN = {
     *("hostname", "broker", "postmaster", "hosted", "address", "certificate", "key", "client_ca", "users_file"),
     *("organisation", "helpdesk", "banned_extensions", "banned_types", "nameservers", "route", "listener"),
     *("next_hop", "recipients", "password", "service_passwords", "broker_password", "route_passwords"),
+    *("per", "connections", "messages", "bytes", "exempt_trusted", "ipv4_prefix", "ipv6_prefix"),
 }
 """Keys for which the file shows an example instead, because their default is that there is none."""
 

@@ -149,6 +149,15 @@ def test_a_table_with_some_keys_leaves_the_other_defaults(tmp_path: Path) -> Non
     assert load(None, variables).screener.outbound.action == "block"
 
 
+def test_a_list_from_a_variable_leaves_the_file_of_the_same_list(tmp_path: Path) -> None:
+    """Only a secret has either a value or a file; the entries of a deny list and of its file count together."""
+    path = tmp_path / "sluice.toml"
+    path.write_text('[relay]\ndenied_clients = ["192.0.2.1/32"]\ndenied_clients_file = "denied"\n')
+    relay = load(path, {"SLUICE_RELAY__DENIED_CLIENTS": "203.0.113.0/24"}).relay
+    assert relay.denied_clients == ("203.0.113.0/24",)
+    assert relay.denied_clients_file == str(tmp_path / "denied")
+
+
 def test_secret_from_a_file_named_by_a_variable(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("from file\n")
     path = written(tmp_path, 'broker_password = "old"\n')

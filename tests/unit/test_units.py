@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config.units import Duration, Size
+from shared.config.units import Duration, Quota, Size
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,30 @@ def test_what_is_no_duration(text: str | float) -> None:
     """The error says how to write one."""
     with pytest.raises(ValueError, match='such as "30s"'):
         Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets", "quota"),
+    [
+        ("100/min", False, (100, 60)),
+        ("100/m", False, (100, 60)),
+        ("20 / s", False, (20, 1)),
+        ("1000/h", False, (1000, 3600)),
+        ("5/d", False, (5, 86400)),
+        ("5000/10m", False, (5000, 600)),
+        ("5000/1h30m", False, (5000, 5400)),
+        ("1GiB/d", True, (1024**3, 86400)),
+        ("500/s", True, (500, 1)),
+    ],
+)
+def test_quotas(text: str, octets: bool, quota: tuple[int, float]) -> None:
+    assert Quota.parse(text, octets=octets) == quota
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "100", "100/", "/min", "0/min", "-1/min", "1.5/min", "1GiB/d", "100/0s", "100/fortnight", "\u0661/s", "1/2/s"],
+)
+def test_what_is_no_quota(text: str) -> None:
+    with pytest.raises(ValueError, match='such as "100/min"'):
+        Quota.parse(text)
