@@ -58,6 +58,21 @@ AUTH_REQUIRED_TLS = refuse("listener", 530, "5.7.0", "Must issue STARTTLS and AU
 
 # Policy.
 DENIED_DESTINATION = refuse("relay.denied_destinations", 550, "5.7.1", "Mail to this destination is not allowed")
+DENIED_CLIENT = refuse("relay.denied_clients", 554, "5.7.1", "No mail is accepted from your address")
+EARLY_TALKER = refuse("ingress.greeting_delay", 554, "5.5.1", "You spoke before the greeting")
+TURNED_AWAY = refuse("turned away", 503, "5.5.1", "No mail is accepted in this session, send QUIT")
+NO_REVERSE_DNS = refuse(
+    "ingress.require_reverse_dns", 550, "5.7.25", "Your address has no name in DNS that leads back to it"
+)
+REVERSE_DNS_TROUBLE = refuse(
+    "ingress.require_reverse_dns", 450, "4.7.25", "The name of your address cannot be looked up now, try again later"
+)
+NOT_VERIFIED = refuse(
+    "relay.hosted.verify", 550, "5.1.1", "No such recipient: the mail server of the domain refuses it"
+)
+VERIFY_LATER = refuse(
+    "ingress.call_out.uncertain", 451, "4.4.3", "The recipient cannot be verified now, try again later"
+)
 DENIED_SENDER = refuse("relay.denied_senders", 550, "5.7.1", "Mail from this sender is not allowed")
 FOREIGN_SENDER = refuse("auth.sender", 550, "5.7.1", "You may not use this sender address")
 SPOOFED_SENDER = refuse(
@@ -74,6 +89,12 @@ TOO_MANY_CONNECTIONS = refuse("ingress.max_connections", 421, "4.7.0", "Too many
 TOO_MANY_FROM_CLIENT = refuse(
     "ingress.max_connections_per_client", 421, "4.7.0", "Too many connections from your address, try again later"
 )
+RATE_CONNECTIONS = refuse(
+    "ingress.rate.connections", 421, "4.7.0", "Too many connections in this time, try again later"
+)
+RATE_MESSAGES = refuse("ingress.rate.messages", 450, "4.7.1", "Too many messages in this time, try again later")
+RATE_RECIPIENTS = refuse("ingress.rate.recipients", 450, "4.7.1", "Too many recipients in this time, try again later")
+RATE_BYTES = refuse("ingress.rate.bytes", 450, "4.7.1", "Too much mail in this time, try again later")
 TOO_MANY_RECIPIENTS = refuse("ingress.max_recipients", 452, "4.5.3", "Too many recipients in this transaction")
 TOO_LARGE = refuse("ingress.max_message_size", 552, "5.3.4", "Message exceeds the size limit")
 NO_ROOM = refuse("ingress.buffer", 452, "4.3.1", "Out of buffer space, try again later")
@@ -90,6 +111,11 @@ BROKER_TROUBLE = refuse("broker", 451, "4.3.2", "Temporarily unable to accept ma
 BROKER_FULL = refuse("broker full", 452, "4.3.1", "Out of queue space, try again later")
 INTERNAL = refuse("internal error", 451, "4.3.0", "Internal error, try again later")
 SHUTTING_DOWN = refuse("shutdown", 421, "4.3.2", "Service shutting down, try again later")
+
+
+def listed(address: str, zone: str) -> Refuse:
+    """Return the reply to a client that a block list has."""
+    return refuse("ingress.dnsbl.zones", 550, "5.7.1", f"Your address {address} is listed by {zone}")
 
 
 def bad_sender(reason: str) -> Refuse:

@@ -1,12 +1,17 @@
 """Who may send where: every row of DESIGN section 7 for every kind of client, and the tricks that must not relay."""
 
+import ipaddress
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.ingress import replies
+from services.ingress.policy.lists import Entry, Networks, plain_address
 from services.ingress.policy.relay import Party, decide_recipient, decide_sender, may_use
-from services.ingress.policy.rules import Rules, compile_rules, parents_of, plain_address
+from services.ingress.policy.rules import Rules, compile_rules, parents_of
 from services.ingress.protocol.arguments import RcptArgument, read_rcpt
 from services.ingress.protocol.params import Offers
 from services.ingress.replies import Refuse
@@ -312,6 +317,79 @@ ADDRESSES = [
 @pytest.mark.parametrize(("address", "trusted"), ADDRESSES)
 def test_trusted_networks(address: str, trusted: bool) -> None:
     assert RULES.trusts(address) is trusted
+
+
+DENIED_CLIENTS = [
+    ("198.51.100.7", True),
+    ("198.51.100.8", False),
+    ("203.0.113.255", True),
+    ("203.0.114.0", False),
+    ("::ffff:203.0.113.1", True),
+    ("2001:db8:bad::1", True),
+    ("2001:db8:bae::1", False),
+    ("::cb00:7101", False),
+    ("unknown", False),
+]
+
+
+@pytest.mark.parametrize(("address", "denied"), DENIED_CLIENTS)
+def test_denied_clients_of_configuration_and_file(tmp_path: Path, address: str, denied: bool) -> None:
+    file = tmp_path / "clients"
+    file.write_text("# pests\n203.0.113.0/24  # a whole network\n\n2001:db8:bad::/48\n198.51.100.1\n")
+    rules = compile_rules(
+        msgspec.structs.replace(RELAY, denied_clients=("198.51.100.7",), denied_clients_file=str(file))
+    )
+    assert rules.denies(address) is denied
+    assert not RULES.denies(address)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32)), max_size=8), st.integers(0, 2**32 - 1))
+def test_a_set_of_networks_holds_what_its_networks_hold(pairs: list[tuple[int, int]], number: int) -> None:
+    networks = [ipaddress.ip_network((start, prefix), strict=False) for start, prefix in pairs]
+    address = ipaddress.IPv4Address(number)
+    compiled = Networks.of(Entry("k", str(network)) for network in networks)
+    assert (address in compiled) == any(address in network for network in networks)
+
+
+def test_the_files_of_deny_lists_count_beside_the_lists(tmp_path: Path) -> None:
+    senders, destinations = tmp_path / "senders", tmp_path / "destinations"
+    senders.write_text("bulk.example\n*.bulk.example # all of it\nEve@Mixed.example\n")
+    destinations.write_text(".trap.example\n")
+    rules = compile_rules(
+        msgspec.structs.replace(RELAY, denied_senders_file=str(senders), denied_destinations_file=str(destinations))
+    )
+    for sender in ("a@bulk.example", "a@b.bulk.example", "eve@mixed.example", "a@spammer.example"):
+        assert decide_sender(rules, TRUSTED, mailbox(sender)) == replies.DENIED_SENDER
+    for recipient in ("a@x.trap.example", "a@denied.example"):
+        assert decide_recipient(rules, TRUSTED, mailbox(recipient)) == replies.DENIED_DESTINATION
+    assert decide_recipient(rules, TRUSTED, mailbox("a@trap.example")) == mailbox("a@trap.example")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "reason"),
+    [
+        ("denied_clients", "10.0.0.0/33", "line 1"),
+        ("denied_senders", "ok.example\n\nnot ok", "line 3"),
+        ("denied_destinations", "a b@c.example", "line 1"),
+        ("denied_clients", "\udcff", "readable UTF-8"),
+        ("denied_clients", None, "readable UTF-8"),
+    ],
+)
+def test_a_bad_entry_of_a_file_is_named_with_its_line(tmp_path: Path, key: str, text: str | None, reason: str) -> None:
+    file = tmp_path / "list"
+    if text is not None:
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError, match=rf"^relay\.{key}_file: .*{reason}"):
+        compile_rules(msgspec.structs.replace(RELAY, **{f"{key}_file": str(file)}))
+
+
+def test_only_named_next_hops_are_asked() -> None:
+    hosted = Hosted(("mail.internal", "mx", "[2001:db8::1]:2525"), verify="call-out")
+    found = compile_rules(msgspec.structs.replace(RELAY, hosted={"a.example": hosted})).hosted.find("a.example")
+    assert found is not None
+    assert found.ask == (("mail.internal", 25), ("2001:db8::1", 2525))
+    with pytest.raises(ConfigError, match=r'^relay\.hosted\."a\.example"\.verify: '):
+        compile_rules(msgspec.structs.replace(RELAY, hosted={"a.example": Hosted(("mx",), verify="call-out")}))
 
 
 BAD_RELAYS = [

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from services.ingress import replies
-from services.ingress.policy.rules import plain_address
+from services.ingress.policy.lists import plain_address
 from services.ingress.replies import Refuse
 
 

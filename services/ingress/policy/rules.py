@@ -1,16 +1,17 @@
 """The relay rules of the configuration, compiled: domains, patterns, networks and recipient lists as values."""
 
-import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from services.ingress.policy.lists import Entry, Networks, entries, plain_address, read_list
+from shared.config.address import Address as NextHop
+from shared.config.address import parse_address
 from shared.config.model import Hosted, Relay
 from shared.errors import ConfigError
 from shared.smtp.address import BadAddress, Mailbox, parse_domain, parse_mailbox
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+SMTP_PORT = 25
 
 
 class Patterns(NamedTuple):
@@ -38,6 +39,8 @@ class Recipients(NamedTuple):
 
     listed: frozenset[str] | None = None
     """Local parts and mailboxes in lower case."""
+    ask: tuple[NextHop, ...] = ()
+    """Next hops that are to be asked by call-out, in order."""
 
     def has(self, mailbox: Mailbox) -> bool:
         """Return whether the recipient exists; local parts are compared in lower case."""
@@ -70,13 +73,17 @@ class Rules(NamedTuple):
     """Where `<postmaster>` without a domain goes."""
     denied_destinations: Patterns = Patterns()
     denied_senders: Patterns = Patterns()
-    trusted: tuple[Network, ...] = ()
+    denied_clients: Networks = Networks()
+    trusted: Networks = Networks()
     outsiders_may_use_hosted_senders: bool = False
 
     def trusts(self, address: str) -> bool:
         """Return whether a client's address, in text form, is in a trusted network."""
-        client = plain_address(address)
-        return client is not None and any(client in network for network in self.trusted)
+        return plain_address(address) in self.trusted
+
+    def denies(self, address: str) -> bool:
+        """Return whether a client's address, in text form, is to be turned away."""
+        return plain_address(address) in self.denied_clients
 
 
 def parents_of(domain: str) -> list[str]:
@@ -85,26 +92,20 @@ def parents_of(domain: str) -> list[str]:
     return [".".join(labels[index:]) for index in range(1, len(labels))]
 
 
-def plain_address(text: str) -> Address | None:
-    """Return a socket's address as a value: without scope, and IPv4 as IPv4 even on a dual-stack socket."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
 def compile_rules(relay: Relay) -> Rules:
-    """Compile the [relay] table and read its recipient lists. Raise ConfigError naming the key."""
+    """Compile the [relay] table and read the lists it names. Raise ConfigError naming the key."""
     postmaster = parse_mailbox(relay.postmaster)
     if isinstance(postmaster, BadAddress):
         raise ConfigError(f'relay.postmaster: "{relay.postmaster}": {postmaster.reason}; write local@domain')
     return Rules(
         hosted=_hosted(relay.hosted),
         postmaster=postmaster,
-        denied_destinations=_patterns("relay.denied_destinations", relay.denied_destinations),
-        denied_senders=_patterns("relay.denied_senders", relay.denied_senders),
-        trusted=tuple(_network(text) for text in relay.trusted_networks),
+        denied_destinations=_patterns(
+            entries("relay.denied_destinations", relay.denied_destinations, relay.denied_destinations_file)
+        ),
+        denied_senders=_patterns(entries("relay.denied_senders", relay.denied_senders, relay.denied_senders_file)),
+        denied_clients=Networks.of(entries("relay.denied_clients", relay.denied_clients, relay.denied_clients_file)),
+        trusted=Networks.of(entries("relay.trusted_networks", relay.trusted_networks, None)),
         outsiders_may_use_hosted_senders=relay.allow_hosted_senders_from_outside,
     )
 
@@ -116,20 +117,13 @@ def _domain(key: str, text: str) -> str:
     return domain
 
 
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise ConfigError(f'relay.trusted_networks: "{text}": {error}; write such as "192.0.2.0/24"') from error
-
-
-def _patterns(key: str, texts: Iterable[str]) -> Patterns:
+def _patterns(listed: Iterable[Entry]) -> Patterns:
     """Read "example.org" (that domain), ".example.org" or "*.example.org" (below it), "user@example.org", "*"."""
     domains: set[str] = set()
     parents: set[str] = set()
     mailboxes: set[tuple[str, str]] = set()
     everything = False
-    for text in texts:
+    for key, text in listed:
         bare = text.removeprefix("*")
         if text == "*":
             everything = True
@@ -150,27 +144,29 @@ def _hosted(table: dict[str, str | tuple[str, ...] | Hosted]) -> HostedDomains:
     subdomains: dict[str, Recipients] = {}
     for name, value in table.items():
         key = f'relay.hosted."{name}"'
-        file = value.recipients if isinstance(value, Hosted) else None
-        recipients = read_recipients(f"{key}.recipients", Path(file)) if file else Recipients()
+        recipients = _recipients(key, value) if isinstance(value, Hosted) else Recipients()
         where = subdomains if name.startswith(".") else exact
         where[_domain(key, name.removeprefix("."))] = recipients
     return HostedDomains(exact, subdomains)
 
 
+def _recipients(key: str, hosted: Hosted) -> Recipients:
+    listed = read_recipients(f"{key}.recipients", Path(hosted.recipients)).listed if hosted.recipients else None
+    if hosted.verify == "off":
+        return Recipients(listed)
+    hops = tuple(parse_address(text, SMTP_PORT) for text in hosted.next_hop if text != "mx")
+    if not hops:
+        raise ConfigError(f'{key}.verify: there is only the next hop "mx", which is not asked; name a host, or "off"')
+    return Recipients(listed, hops)
+
+
 def read_recipients(key: str, path: Path) -> Recipients:
     """Read a list of recipients: one local part or mailbox a line, `#` begins a comment."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key}: cannot read {path}: {error}; name a readable UTF-8 text file") from error
     listed: set[str] = set()
-    for number, line in enumerate(text.splitlines(), start=1):
-        entry = line.partition("#")[0].strip()
-        if not entry:
-            continue
+    for where, entry in read_list(key, path):
         mailbox = parse_mailbox(entry if "@" in entry else f"{entry}@localhost")
         if isinstance(mailbox, BadAddress):
-            raise ConfigError(f'{key}: {path} line {number}: "{entry}": {mailbox.reason}')
+            raise ConfigError(f'{where}: "{entry}": {mailbox.reason}')
         local = mailbox.local.lower()
         listed.add(f"{local}@{mailbox.domain}" if "@" in entry else local)
     return Recipients(frozenset(listed))
