@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test check format bench lock clean
+.PHONY: help demo run test compose-test check format bench bench-ingress lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
@@ -41,6 +41,10 @@ format: $(READY) ## what the formatter and the linter can mend by themselves
 bench: $(READY) ## throughput beside Postfix as the same relay; installs Postfix's smtp-source and smtp-sink
 	@scripts/debian-packages postfix rabbitmq-server || true
 	@.venv/bin/python bench/relay $(ARGS)
+
+bench-ingress: $(READY) ## the front door beside aiosmtpd, a bare protocol and Postfix's smtpd
+	@scripts/debian-packages postfix || true
+	@ulimit -n 20000; PYTHONPATH=. .venv/bin/python -m bench.ingress $(ARGS)
 
 lock: ## pin the dependencies again; UPGRADE=1 takes the newest that fit
 	@scripts/lock

@@ -26,11 +26,12 @@ class Postfix:
 
     name = "Postfix"
 
-    def __init__(self, directory: Path, port: int, sink_port: int) -> None:
+    def __init__(self, directory: Path, port: int, sink_port: int, settings: str = "") -> None:
         self.port = port
         self.sink_port = sink_port
         self._directory = directory
         self._etc = directory / "etc"
+        self._settings = settings
 
     def start(self) -> None:
         """Write the configuration and start the master."""
@@ -38,7 +39,9 @@ class Postfix:
             (self._directory / name).mkdir(parents=True)
         for name in ("lib", "log"):
             shutil.chown(self._directory / name, "postfix")
-        (self._etc / "main.cf").write_text(MAIN.format(directory=self._directory, sink_port=self.sink_port))
+        (self._etc / "main.cf").write_text(
+            MAIN.format(directory=self._directory, sink_port=self.sink_port) + self._settings
+        )
         shipped = Path("/etc/postfix/master.cf.proto").read_text()
         services = re.sub(r"^smtp +inet .*$", f"{self.port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
         services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
