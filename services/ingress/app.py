@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from pathlib import Path
 
-from services.ingress.auth.authenticator import Authenticator
+from services.ingress.auth.build import attempts, authenticator
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.rules import compile_rules
@@ -23,19 +22,20 @@ class IngressApp:
 
     def __init__(self, config: Config, publisher: Publisher, resolver: Resolver, clock: Clock) -> None:
         """Raise ConfigError, naming the key, for whatever cannot work."""
-        tls = server_context(config.tls)
+        tls = server_context(config.tls, ask_clients=False)
         check_listeners(config.ingress.listener, tls)
         self._site = Site(
             hostname=config.hostname,
             settings=config.ingress,
-            rules=compile_rules(config.relay),
+            rules=compile_rules(config.relay, config.auth),
             publisher=publisher,
             resolver=resolver,
             clock=clock,
             connections=Connections(config.ingress.max_connections, config.ingress.max_connections_per_client),
             budget=Budget(config.ingress.buffer),
             tls=tls,
-            authenticator=_authenticator(config),
+            submission_tls=server_context(config.tls, ask_clients=True),
+            authenticator=authenticator(config, attempts(config.auth), clock),
         )
         self._server = Server(self._site, config.ingress.listener)
         self._state: str | None = "not started"
@@ -82,8 +82,3 @@ class IngressApp:
 def build(config: Config, publisher: Publisher, resolver: Resolver, *, clock: Clock = wall_clock) -> IngressApp:
     """Return ingress, ready to start. Raise ConfigError, naming the key, for whatever cannot work."""
     return IngressApp(config, publisher, resolver, clock)
-
-
-def _authenticator(config: Config) -> Authenticator | None:
-    file = config.auth.users_file
-    return Authenticator(Path(file), config.auth.max_concurrent_hashes) if file else None

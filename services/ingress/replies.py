@@ -45,7 +45,7 @@ MAIL_OPEN = refuse("sequence", 503, "5.5.1", "Not within a mail transaction")
 TLS_ACTIVE = refuse("sequence", 503, "5.5.1", "TLS is active already")
 NO_TLS = refuse("tls.certificate", 502, "5.5.1", "TLS is not available")
 AUTH_NEEDS_TLS = refuse("auth", 538, "5.7.11", "Encryption required: send STARTTLS first")
-NO_AUTH = refuse("auth.users_file", 502, "5.5.1", "Authentication is not available")
+NO_AUTH = refuse("auth", 502, "5.5.1", "Authentication is not available")
 AUTHENTICATED = refuse("sequence", 503, "5.5.1", "Authenticated already")
 UNKNOWN_MECHANISM = refuse("auth", 504, "5.5.4", "Authentication mechanism not supported")
 AUTH_SYNTAX = refuse("auth", 501, "5.5.4", "Syntax: AUTH mechanism [initial response]")
@@ -53,6 +53,12 @@ AUTH_ENCODING = refuse("auth", 501, "5.5.2", "The response is not valid base64 o
 AUTH_ABORTED = refuse("auth", 501, "5.7.0", "Authentication cancelled")
 AUTH_FAILED = refuse("auth", 535, "5.7.8", "Authentication credentials invalid")
 AUTH_BUSY = refuse("auth.max_concurrent_hashes", 454, "4.7.0", "Too many authentications at once, try again later")
+AUTH_TOO_LONG = refuse("auth", 500, "5.5.6", "Authentication exchange line is too long")
+AUTH_LOCKED = refuse("auth.lockout", 454, "4.7.0", "Too many failed authentications, try again later")
+AUTH_CALLOUT_BUSY = refuse(
+    "auth.max_concurrent_callouts", 454, "4.7.0", "Too many authentications at once, try again later"
+)
+AUTH_CALLOUT_FAILED = refuse("auth.http_url", 454, "4.7.0", "Temporary authentication failure, try again later")
 AUTH_REQUIRED = refuse("listener", 530, "5.7.0", "Authentication required")
 AUTH_REQUIRED_TLS = refuse("listener", 530, "5.7.0", "Must issue STARTTLS and AUTH first")
 
@@ -74,7 +80,7 @@ VERIFY_LATER = refuse(
     "ingress.call_out.uncertain", 451, "4.4.3", "The recipient cannot be verified now, try again later"
 )
 DENIED_SENDER = refuse("relay.denied_senders", 550, "5.7.1", "Mail from this sender is not allowed")
-FOREIGN_SENDER = refuse("auth.sender", 550, "5.7.1", "You may not use this sender address")
+FOREIGN_SENDER = refuse("auth.senders", 550, "5.7.1", "You may not use this sender address")
 SPOOFED_SENDER = refuse(
     "relay.allow_hosted_senders_from_outside", 550, "5.7.1", "Mail from this domain is not accepted from outside"
 )
@@ -104,6 +110,7 @@ TIMED_OUT = refuse("ingress.command_timeout", 421, "4.4.2", "Timed out waiting f
 BARE_LINE_END = refuse("content", 550, "5.6.0", "Message contains a bare CR or LF; lines end in CRLF")
 NUL_OCTET = refuse("content", 550, "5.6.0", "Message contains a NUL octet")
 TOO_MANY_HOPS = refuse("ingress.max_hops", 554, "5.4.6", "Too many hops, the message is going round")
+FOREIGN_AUTHOR = refuse("auth.check_from_header", 550, "5.7.1", "You may not use the address in the From field")
 OWN_LOOP = refuse("loop", 554, "5.4.6", "The message has passed through here three times already")
 
 # Our own trouble.
@@ -136,3 +143,8 @@ def bad_parameter(reason: str) -> Refuse:
 def unknown_parameter(name: str) -> Refuse:
     """Return the reply to a parameter not offered to this client."""
     return refuse("parameter", 555, "5.5.4", f"Parameter {name} not recognised or not offered")
+
+
+def bad_author(reason: str) -> Refuse:
+    """Return the reply to a submitted message whose From field does not say clearly who wrote it."""
+    return refuse("auth.check_from_header", 550, "5.7.1", f"Bad From field: {reason}")

@@ -66,12 +66,13 @@ class Server:
     async def _listen(self, listener: Listener) -> None:
         host, port = split_address(listener.address)
         implicit = listener.mode is Mode.SUBMISSIONS
-        door = Door(listener, None if implicit else self._site.tls)
+        tls = self._site.tls if listener.mode is Mode.RELAY else self._site.submission_tls
+        door = Door(listener, None if implicit else tls)
         server = await asyncio.get_running_loop().create_server(
             lambda: Session(self._site, door),
             host or None,
             port,
-            ssl=self._site.tls if implicit else None,
+            ssl=tls if implicit else None,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if implicit else None,
             backlog=BACKLOG,
         )

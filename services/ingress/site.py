@@ -32,6 +32,8 @@ class Site:
     connections: Connections
     budget: Budget
     tls: ssl.SSLContext | None = None
+    submission_tls: ssl.SSLContext | None = None
+    """For the other listeners: asks clients for a certificate, where `tls.client_ca` is set."""
     authenticator: Authenticator | None = None
     open: set[Connection] = field(default_factory=set)
     """The sessions that are open now."""

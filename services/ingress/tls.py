@@ -7,11 +7,18 @@ from shared.config.model import Tls
 from shared.errors import ConfigError
 
 
-def server_context(tls: Tls) -> ssl.SSLContext | None:
-    """Return a context for TLS 1.2 and later, or None if no certificate is configured. Raise ConfigError."""
+def server_context(tls: Tls, *, ask_clients: bool) -> ssl.SSLContext | None:
+    """Return a context for TLS 1.2 and later, or None if no certificate is configured. Raise ConfigError.
+
+    With `ask_clients` and `tls.client_ca`, clients are asked for a certificate and may have none. One that has expired
+    or is not of that authority fails the handshake: OpenSSL, as Python drives it, knows no middle way. Mail servers
+    often show a certificate of their own to whoever asks, so the relay's port must not ask.
+    """
     if tls.certificate is None:
         if tls.key is not None:
             raise ConfigError("tls.key: there is a key and no certificate; set tls.certificate too")
+        if tls.client_ca is not None:
+            raise ConfigError("tls.client_ca: has no effect without our own certificate; set tls.certificate too")
         return None
     for key, file in (("tls.certificate", tls.certificate), ("tls.key", tls.key)):
         if file is not None:
@@ -25,7 +32,20 @@ def server_context(tls: Tls) -> ssl.SSLContext | None:
             f"tls.certificate: {tls.certificate} with tls.key {tls.key or '(in the same file)'}: "
             f"not a usable pair of PEM certificate and key: {error}"
         ) from error
+    if ask_clients and tls.client_ca is not None:
+        _ask_clients(context, tls.client_ca)
     return context
+
+
+def _ask_clients(context: ssl.SSLContext, authorities: str) -> None:
+    _check_readable("tls.client_ca", Path(authorities))
+    try:
+        context.load_verify_locations(authorities)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"tls.client_ca: {authorities}: no PEM certificates in it: {error}; name a file of authorities"
+        ) from error
+    context.verify_mode = ssl.CERT_OPTIONAL
 
 
 def _check_readable(key: str, path: Path) -> None:

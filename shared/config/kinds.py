@@ -66,6 +66,18 @@ def pattern(text: str) -> str:
     raise AssertionError("the empty prefix fits every text")
 
 
+def sender_pattern(text: str) -> str:
+    """Return a sender pattern: "user@example.org", "*@example.org", "*@.example.org" (its subdomains) or "*"."""
+    return pattern(text.removeprefix("*@"))
+
+
+def claim(text: str) -> str:
+    """Return the name of a claim."""
+    if not text:
+        raise ValueError('empty: name the claim that holds the user, such as "sub" or "email"')
+    return text
+
+
 def mailbox(text: str) -> str:
     """Return local@domain with the domain in its canonical form."""
     local, at, name = text.rpartition("@")
@@ -193,6 +205,8 @@ def route_url(text: str) -> str:
 def http_url(text: str) -> str:
     """Return an http or https URL."""
     url = _split(text, ("http", "https"), '"http://rabbitmq:15672"')
+    if url.password is not None:
+        raise ValueError("the URL holds a password: give the secret by its own key")
     if not url.hostname:
         raise ValueError('the URL names no host: write such as "http://rabbitmq:15672"')
     return text
@@ -222,6 +236,17 @@ Domain = Annotated[str, Meta(extra={"check": domain})]
 HostedDomain = Annotated[str, Meta(extra={"check": hosted_domain})]
 RouteDomain = Annotated[str, Meta(extra={"check": route_domain})]
 Pattern = Annotated[str, Meta(extra={"check": pattern})]
+SenderPattern = Annotated[str, Meta(extra={"check": sender_pattern})]
+Claim = Annotated[str, Meta(extra={"check": claim})]
+Algorithm = Annotated[
+    str,
+    Meta(
+        extra={
+            "check": one_of(*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"))
+        }
+    ),
+]
+"""Of signed tokens: asymmetric ones only (RFC 7518 section 3.1), since a shared key makes tokens as well."""
 Mailbox = Annotated[str, Meta(extra={"check": mailbox})]
 Network = Annotated[str, Meta(extra={"check": network})]
 IpAddress = Annotated[str, Meta(extra={"check": ip_address})]

@@ -5,8 +5,10 @@ from enum import StrEnum
 import msgspec
 
 from shared.config.kinds import (
+    Algorithm,
     AmbiguousAction,
     BrokerUrl,
+    Claim,
     Count,
     CountQuota,
     DnsList,
@@ -31,6 +33,7 @@ from shared.config.kinds import (
     RouteUrl,
     RuleAction,
     Secret,
+    SenderPattern,
     Uncertain,
     Verification,
 )
@@ -163,6 +166,30 @@ class Auth(Section, frozen=True):
 
     users_file: FilePath | None = None
     max_concurrent_hashes: Count = 4
+    http_url: HttpUrl | None = None
+    """Asked whether a password is right: after the users file, if there is one."""
+    http_secret: Secret | None = None
+    http_ca: FilePath | None = None
+    """Authorities for https; None means the system's."""
+    http_timeout: Duration = Duration(10)
+    max_concurrent_callouts: Count = 16
+    jwks_file: FilePath | None = None
+    """Public keys of whoever issues tokens, for OAUTHBEARER and XOAUTH2; needs issuer and audience."""
+    token_issuer: str | None = None
+    token_audience: str | None = None
+    token_algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    token_user_claim: Claim = "sub"  # noqa: S105  (a claim's name)
+    certificates: dict[str, str] = {}
+    """Mailbox or common name in a client certificate = user; see tls.client_ca."""
+    senders: dict[str, tuple[SenderPattern, ...]] = {}
+    """User = what the user may send as, besides the own name; "*" for all without an entry."""
+    check_from_header: bool = False
+    """The From field of an authenticated user's message must name addresses that the user may send as."""
+    max_failures_per_address: Count = 20
+    max_failures_per_account: Count = 100
+    failure_delay: Duration = Duration(1)
+    """How long the reply to a first failure is held back; each further one twice as long, up to 30 s."""
+    lockout: Duration = Duration(900)
 
 
 class Tls(Section, frozen=True):

@@ -18,6 +18,7 @@ from services.ingress.app import IngressApp, build
 from shared import log
 from shared.broker.port import Publisher
 from shared.config.model import Auth, Config, Hosted, Ingress, Listener, Log, Mode, Relay, Tls
+from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from tests.support.recording import Recorder
 
@@ -57,7 +58,9 @@ def with_tls(config: Config, certificate: Path, users: Path | None = None) -> Co
     return msgspec.structs.replace(
         config,
         tls=Tls(certificate=str(certificate)),
-        auth=Auth(users_file=str(users) if users else None),
+        auth=Auth(
+            users_file=str(users) if users else None, failure_delay=Duration(0.001), max_failures_per_address=1000
+        ),
         ingress=msgspec.structs.replace(config.ingress, listener=listeners),
     )
 

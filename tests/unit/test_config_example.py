@@ -19,6 +19,7 @@ NO_DEFAULT_SHOWN = {
     *("organisation", "helpdesk", "banned_extensions", "banned_types", "nameservers", "route", "listener"),
     *("next_hop", "recipients", "password", "service_passwords", "broker_password", "route_passwords"),
     *("per", "connections", "messages", "bytes", "exempt_trusted", "ipv4_prefix", "ipv6_prefix"),
+    *("http_url", "http_ca", "token_issuer", "token_audience"),
 }
 """Keys for which the file shows an example instead, because their default is that there is none."""
 

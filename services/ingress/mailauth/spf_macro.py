@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
-from services.ingress.policy.rules import Address
+from services.ingress.policy.lists import Address
 
 MAX_NAME = 253
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.ingress.mailauth.spf_macro import is_domain_spec, is_macro_string
-from services.ingress.policy.rules import Network
+from services.ingress.policy.lists import Network
 
 
 class Spf(StrEnum):

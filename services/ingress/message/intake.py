@@ -5,8 +5,11 @@ import time
 from typing import NamedTuple
 
 from services.ingress import replies
+from services.ingress.auth.from_field import decide_author
 from services.ingress.message.received import Arrival, loop, received_field
 from services.ingress.message.submission import missing_fields
+from services.ingress.policy.relay import may_use
+from services.ingress.policy.rules import Rules
 from services.ingress.replies import Refuse
 from services.ingress.site import Site
 from shared import log, metrics
@@ -40,6 +43,9 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
     going_round = loop(head, site.hostname, site.settings.max_hops)
     if going_round is not None:
         return going_round
+    forged = _foreign_author(site.rules, transaction.client.user, head)
+    if forged is not None:
+        return forged
     now = site.clock()
     item = Item(
         id=new_id(now),
@@ -57,6 +63,13 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
     metrics.accepted.labels(str(item.origin)).inc()
     _log_accepted(item, size, time.monotonic() - started)
     return Reply(250, "2.0.0", f"Ok: queued as {item.id}")
+
+
+def _foreign_author(rules: Rules, user: str | None, head: bytes) -> Refuse | None:
+    """Return why the From field of an authenticated user's message is refused, or None (auth.check_from_header)."""
+    if user is None or not rules.check_authors:
+        return None
+    return decide_author(head, lambda author: may_use(rules, user, author))
 
 
 def _leading(chunks: list[bytes]) -> bytes:

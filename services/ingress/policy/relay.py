@@ -57,8 +57,14 @@ def decide_sender(rules: Rules, party: Party, sender: Mailbox | None) -> Origin 
 
 
 def may_use(rules: Rules, user: str, sender: Mailbox | None) -> bool:
-    """Return whether an authenticated user may send as `sender`: null, any hosted domain, or the user's own name."""
-    return sender is None or rules.hosted.find(sender.domain) is not None or str(sender).lower() == user.lower()
+    """Return whether an authenticated user may send as `sender`: null, the own name, and what auth.senders says.
+
+    A user without an entry there may use any hosted domain, unless there is an entry for all.
+    """
+    if sender is None or str(sender).lower() == user.lower():
+        return True
+    listed = rules.senders.get(user.lower()) or rules.senders.get("*")
+    return rules.hosted.find(sender.domain) is not None if listed is None else listed.matches(sender)
 
 
 def decide_recipient(rules: Rules, party: Party, recipient: Mailbox) -> Mailbox | Refuse:

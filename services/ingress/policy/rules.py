@@ -1,13 +1,14 @@
 """The relay rules of the configuration, compiled: domains, patterns, networks and recipient lists as values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.ingress.policy.lists import Entry, Networks, entries, plain_address, read_list
 from shared.config.address import Address as NextHop
 from shared.config.address import parse_address
-from shared.config.model import Hosted, Relay
+from shared.config.model import Auth, Hosted, Relay
 from shared.errors import ConfigError
 from shared.smtp.address import BadAddress, Mailbox, parse_domain, parse_mailbox
 
@@ -76,6 +77,10 @@ class Rules(NamedTuple):
     denied_clients: Networks = Networks()
     trusted: Networks = Networks()
     outsiders_may_use_hosted_senders: bool = False
+    senders: Mapping[str, Patterns] = MappingProxyType({})
+    """What a user may send as; "*" is every user without an entry."""
+    check_authors: bool = False
+    """Whether the From field of a user's message is judged like its sender."""
 
     def trusts(self, address: str) -> bool:
         """Return whether a client's address, in text form, is in a trusted network."""
@@ -92,8 +97,8 @@ def parents_of(domain: str) -> list[str]:
     return [".".join(labels[index:]) for index in range(1, len(labels))]
 
 
-def compile_rules(relay: Relay) -> Rules:
-    """Compile the [relay] table and read the lists it names. Raise ConfigError naming the key."""
+def compile_rules(relay: Relay, auth: Auth = Auth()) -> Rules:  # noqa: B008  (a frozen value)
+    """Compile the [relay] table, the lists it names, and what users may send as. Raise ConfigError naming the key."""
     postmaster = parse_mailbox(relay.postmaster)
     if isinstance(postmaster, BadAddress):
         raise ConfigError(f'relay.postmaster: "{relay.postmaster}": {postmaster.reason}; write local@domain')
@@ -107,6 +112,8 @@ def compile_rules(relay: Relay) -> Rules:
         denied_clients=Networks.of(entries("relay.denied_clients", relay.denied_clients, relay.denied_clients_file)),
         trusted=Networks.of(entries("relay.trusted_networks", relay.trusted_networks, None)),
         outsiders_may_use_hosted_senders=relay.allow_hosted_senders_from_outside,
+        senders=_senders(auth.senders),
+        check_authors=auth.check_from_header,
     )
 
 
@@ -137,6 +144,16 @@ def _patterns(listed: Iterable[Entry]) -> Patterns:
         else:
             domains.add(_domain(key, text.removeprefix("@")))
     return Patterns(frozenset(domains), frozenset(parents), frozenset(mailboxes), everything)
+
+
+def _senders(table: Mapping[str, Iterable[str]]) -> dict[str, Patterns]:
+    """Compile the patterns by user, in lower case; "*@" in front of a domain says the same as the domain alone."""
+    return {
+        name.lower(): _patterns(
+            entries(f'auth.senders."{name}"', tuple(text.removeprefix("*@") for text in texts), None)
+        )
+        for name, texts in table.items()
+    }
 
 
 def _hosted(table: dict[str, str | tuple[str, ...] | Hosted]) -> HostedDomains:

@@ -58,6 +58,8 @@ class Connection(SMTP):
         self.input = Input(reader, site.settings.command_timeout, self.flush)
         self.tls_version: str | None = None
         """TLS version and cipher, or None."""
+        self.certificate: dict[str, Any] | None = None
+        """The client's, if it has shown one that the handshake verified."""
         self.counts = {"commands": 0, "messages": 0}
         self._output: list[bytes] = []
         self._committing = False
@@ -72,6 +74,7 @@ class Connection(SMTP):
         super().connection_made(transport)
         self.site.open.add(self)
         tls = transport.get_extra_info("ssl_object")
+        self.certificate = transport.get_extra_info("peercert")
         self.tls_version = f"{tls.version()} {tls.cipher()[0]}" if tls is not None else None
 
     def eof_received(self) -> bool | None:

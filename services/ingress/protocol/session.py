@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 
 from services.ingress import replies
-from services.ingress.auth.authenticator import MECHANISMS, Authenticator, identify
+from services.ingress.auth.authenticator import Authenticator, Peer
+from services.ingress.auth.mechanisms import MECHANISMS
 from services.ingress.message.budget import Share
 from services.ingress.message.content import Content
 from services.ingress.message.intake import Transaction, accept
@@ -75,9 +76,18 @@ class Session(Connection):
     def offers(self) -> Offers:
         """The extensions this client may use: DSN and SMTPUTF8 are not for strangers (DESIGN section 7)."""
         known = not self.is_stranger
-        return Offers(
-            dsn=known, smtputf8=known, auth=self.site.authenticator is not None and self.tls_version is not None
-        )
+        return Offers(dsn=known, smtputf8=known, auth=bool(self.mechanisms))
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The ways this client may authenticate now: none without TLS."""
+        authenticator = self.site.authenticator
+        under_tls = authenticator is not None and self.tls_version is not None
+        return authenticator.mechanisms(self._peer) if authenticator is not None and under_tls else ()
+
+    @property
+    def _peer(self) -> Peer:
+        return Peer(self.address, self.certificate)
 
     # Session commands.
 
@@ -92,7 +102,7 @@ class Session(Connection):
             lines = keywords(
                 self.site.settings.max_message_size,
                 starttls=self.tls_context is not None and self.tls_version is None,
-                auth=self.offers.auth,
+                auth=self.mechanisms,
                 dsn_and_utf8=self.door.listener.mode is not Mode.RELAY or not self.is_stranger,
             )
             self.say_lines(250, [self.site.hostname, *lines])
@@ -123,7 +133,7 @@ class Session(Connection):
             self.refuse(authenticator)
             return
         mechanism, _, initial = argument.partition(" ")
-        result = await identify(authenticator, mechanism.upper(), initial, self._challenge)
+        result = await authenticator.identify(self._peer, mechanism.upper(), initial, self._challenge)
         if isinstance(result, Refuse):
             self._auth_failures += result is replies.AUTH_FAILED
             # What is no mechanism may be a password sent in the wrong place: it is not logged.
