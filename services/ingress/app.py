@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from services.ingress.auth.build import attempts, authenticator
+from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.rules import compile_rules
@@ -36,6 +37,7 @@ class IngressApp:
             tls=tls,
             submission_tls=server_context(config.tls, ask_clients=True),
             authenticator=authenticator(config, attempts(config.auth), clock),
+            verifier=_verifier(config, resolver),
         )
         self._server = Server(self._site, config.ingress.listener)
         self._state: str | None = "not started"
@@ -75,6 +77,8 @@ class IngressApp:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        if self._site.verifier is not None:
+            self._site.verifier.close()
         if self._site.authenticator is not None:
             self._site.authenticator.close()
 
@@ -82,3 +86,8 @@ class IngressApp:
 def build(config: Config, publisher: Publisher, resolver: Resolver, *, clock: Clock = wall_clock) -> IngressApp:
     """Return ingress, ready to start. Raise ConfigError, naming the key, for whatever cannot work."""
     return IngressApp(config, publisher, resolver, clock)
+
+
+def _verifier(config: Config, resolver: Resolver) -> Verifier | None:
+    settings = config.ingress.authentication
+    return Verifier(resolver, config.hostname, settings) if settings.verify else None

@@ -106,7 +106,17 @@ TOO_LARGE = refuse("ingress.max_message_size", 552, "5.3.4", "Message exceeds th
 NO_ROOM = refuse("ingress.buffer", 452, "4.3.1", "Out of buffer space, try again later")
 TIMED_OUT = refuse("ingress.command_timeout", 421, "4.4.2", "Timed out waiting for you, goodbye")
 
+# Mail authentication.
+SPF_FAIL = refuse(
+    "ingress.authentication.spf_fail", 550, "5.7.23", "The sender's domain does not allow your address (SPF)"
+)
+DMARC_REJECT = refuse(
+    "ingress.authentication.dmarc", 550, "5.7.1", "Refused by the policy of the author's domain (DMARC)"
+)
+SEVERAL_AUTHORS = refuse("ingress.authentication.dmarc", 550, "5.7.1", "The message has more than one author's domain")
+
 # Content.
+HEADER_TOO_LARGE = refuse("content", 552, "5.3.4", "The header section is larger than 1 MiB")
 BARE_LINE_END = refuse("content", 550, "5.6.0", "Message contains a bare CR or LF; lines end in CRLF")
 NUL_OCTET = refuse("content", 550, "5.6.0", "Message contains a NUL octet")
 TOO_MANY_HOPS = refuse("ingress.max_hops", 554, "5.4.6", "Too many hops, the message is going round")

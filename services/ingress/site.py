@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.ingress.auth.authenticator import Authenticator
+from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.rules import Rules
@@ -35,6 +36,8 @@ class Site:
     submission_tls: ssl.SSLContext | None = None
     """For the other listeners: asks clients for a certificate, where `tls.client_ca` is set."""
     authenticator: Authenticator | None = None
+    verifier: Verifier | None = None
+    """None: strangers' mail is not verified."""
     open: set[Connection] = field(default_factory=set)
     """The sessions that are open now."""
 

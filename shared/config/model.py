@@ -11,6 +11,7 @@ from shared.config.kinds import (
     Claim,
     Count,
     CountQuota,
+    DmarcAction,
     DnsList,
     Domain,
     FilePath,
@@ -34,6 +35,7 @@ from shared.config.kinds import (
     RuleAction,
     Secret,
     SenderPattern,
+    SpfFailAction,
     Uncertain,
     Verification,
 )
@@ -136,6 +138,16 @@ class Rate(Section, frozen=True):
     ipv6_prefix: PrefixLength = 48
 
 
+class Authentication(Section, frozen=True):
+    """What strangers' mail is verified by: SPF, DKIM and DMARC (RFC 7208, 6376, 7489)."""
+
+    verify: bool = False
+    timeout: Duration = Duration(5)
+    """For all of it; what DNS does not answer in time is a temporary error, and the message goes on."""
+    spf_fail: SpfFailAction = "accept"
+    dmarc: DmarcAction = "report"
+
+
 class Ingress(Section, frozen=True):
     """The front door."""
 
@@ -152,6 +164,7 @@ class Ingress(Section, frozen=True):
     """How long a transaction past the final dot waits for its confirm."""
     buffer: Size = Size(256 * 1024**2)
     """Octets of message content in flight across all sessions; beyond it 452 4.3.1."""
+    authentication: Authentication = Authentication()
     greeting_delay: Duration = Duration(0)
     """How long a stranger must wait for the greeting of a relay listener; who speaks before it is turned away."""
     require_reverse_dns: bool = False

@@ -19,6 +19,7 @@ from shared import log
 from shared.broker.port import Publisher
 from shared.config.model import Auth, Config, Hosted, Ingress, Listener, Log, Mode, Relay, Tls
 from shared.config.units import Duration
+from shared.dns.port import Resolver
 from shared.dns.resolver import DnsResolver
 from tests.support.recording import Recorder
 
@@ -68,12 +69,15 @@ def with_tls(config: Config, certificate: Path, users: Path | None = None) -> Co
 class Front:
     """Use as a context manager; `port` is the first listener's."""
 
-    def __init__(self, config: Config, publisher: Publisher | None = None, loop: str = "uvloop") -> None:
+    def __init__(
+        self, config: Config, publisher: Publisher | None = None, loop: str = "uvloop", resolver: Resolver | None = None
+    ) -> None:
         self.recorder = Recorder()
         self.log = io.StringIO()
         """Every line logged, as JSON."""
         self._config = config
         self._publisher = publisher or self.recorder
+        self._resolver = resolver or NO_DNS
         self._loop = uvloop.new_event_loop() if loop == "uvloop" else asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.app: IngressApp
@@ -92,7 +96,7 @@ class Front:
         self._loop.close()
 
     async def _start(self) -> IngressApp:
-        app = build(self._config, self._publisher, NO_DNS)
+        app = build(self._config, self._publisher, self._resolver)
         await app.start()
         return app
 

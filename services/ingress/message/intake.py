@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from services.ingress import replies
 from services.ingress.auth.from_field import decide_author
+from services.ingress.mailauth.fields import Parts, split
+from services.ingress.mailauth.results import without_claims
+from services.ingress.mailauth.verify import NOT_VERIFIED, Finding
 from services.ingress.message.received import Arrival, loop, received_field
 from services.ingress.message.submission import missing_fields
 from services.ingress.policy.relay import may_use
@@ -47,21 +50,28 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
     if forged is not None:
         return forged
     now = site.clock()
+    found = await _authenticated(site, transaction, head, chunks, now)
+    if isinstance(found, Refuse):
+        return found
+    head = _leading(chunks)
     item = Item(
         id=new_id(now),
         envelope=transaction.envelope,
         origin=transaction.origin,
         client=transaction.client,
+        spf=found.spf,
         accepted_at=now,
     )
     size = sum(map(len, chunks))
-    content = b"".join((_prefix(site.hostname, item, head, add_missing=transaction.is_submission), *chunks))
+    content = b"".join(
+        (_prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission), *chunks)
+    )
     chunks.clear()
     refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
     if refused is not None:
         return refused
     metrics.accepted.labels(str(item.origin)).inc()
-    _log_accepted(item, size, time.monotonic() - started)
+    _log_accepted(item, found, size, time.monotonic() - started)
     return Reply(250, "2.0.0", f"Ok: queued as {item.id}")
 
 
@@ -70,6 +80,27 @@ def _foreign_author(rules: Rules, user: str | None, head: bytes) -> Refuse | Non
     if user is None or not rules.check_authors:
         return None
     return decide_author(head, lambda author: may_use(rules, user, author))
+
+
+async def _authenticated(
+    site: Site, transaction: Transaction, head: bytes, chunks: list[bytes], now: float
+) -> Finding | Refuse:
+    """Verify a stranger's message, and cut from `chunks` the fields that would pass for our own results.
+
+    Only mail from a trusted network keeps such a field: there it may be ours, on its way back from a filter.
+    """
+    if transaction.origin is Origin.TRUSTED:
+        return NOT_VERIFIED
+    parts = split(chunks) if starts_with_field(head) else Parts((), tuple(chunks), b"")
+    if parts is None:
+        return replies.HEADER_TOO_LARGE
+    found = NOT_VERIFIED
+    if site.verifier is not None and transaction.origin is Origin.INBOUND:
+        found = await site.verifier.verify(transaction.client, transaction.envelope.sender, parts, now)
+    kept = without_claims(parts.fields, site.hostname)
+    if len(kept) < len(parts.fields):
+        chunks[:] = [*(field.raw for field in kept), parts.rest, *parts.body]
+    return found.refused or found
 
 
 def _leading(chunks: list[bytes]) -> bytes:
@@ -83,7 +114,7 @@ def _leading(chunks: list[bytes]) -> bytes:
     return taken[0] if len(taken) == 1 else b"".join(taken)
 
 
-def _prefix(hostname: str, item: Item, head: bytes, *, add_missing: bool) -> bytes:
+def _prefix(hostname: str, item: Item, head: bytes, results: bytes, *, add_missing: bool) -> bytes:
     """Return what goes in front of the content, which itself stays as it is.
 
     Content that does not begin with a header field gets the empty line that makes it a body: else its first line
@@ -91,7 +122,7 @@ def _prefix(hostname: str, item: Item, head: bytes, *, add_missing: bool) -> byt
     """
     if item.client is None:
         raise ValueError("an item from ingress has a client")
-    fields = received_field(Arrival(hostname, item.id, item.client, item.accepted_at))
+    fields = received_field(Arrival(hostname, item.id, item.client, item.accepted_at)) + results
     if add_missing:
         fields += missing_fields(head, item.id, hostname, item.accepted_at)
     return fields if starts_with_field(head) else fields + b"\r\n"
@@ -120,7 +151,7 @@ async def _publish(site: Site, send: Send) -> Refuse | None:
     return refused
 
 
-def _log_accepted(item: Item, size: int, seconds: float) -> None:
+def _log_accepted(item: Item, found: Finding, size: int, seconds: float) -> None:
     client, envelope = item.client, item.envelope
     log.get().info(
         "accepted",
@@ -135,5 +166,6 @@ def _log_accepted(item: Item, size: int, seconds: float) -> None:
         recipients=[recipient.address for recipient in envelope.recipients[:LOGGED_RECIPIENTS]],
         recipient_count=len(envelope.recipients),
         octets=size,
+        **({"spf": found.spf, "dkim": found.dkim, "dmarc": found.dmarc} if found.spf else {}),
         seconds=round(seconds, 4),
     )
