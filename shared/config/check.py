@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import combinations
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from shared.config.model import Config, Hosted, Mode
 
@@ -203,7 +204,7 @@ def _listeners(config: Config, _: Facts) -> Iterator[Problem]:
         if listener.mode is not Mode.RELAY and not tls:
             reason = f"mode {listener.mode} needs TLS, for passwords"
             yield Problem(Severity.ERROR, key, reason, "set tls.certificate and tls.key")
-        if listener.mode is not Mode.RELAY and config.auth.users_file is None and not listener.trusted_without_auth:
+        if listener.mode is not Mode.RELAY and not _authenticates(config) and not listener.trusted_without_auth:
             reason = f"mode {listener.mode} without auth.users_file: nobody can send there"
             yield Problem(Severity.ERROR, key, reason, "set auth.users_file and add users with: sluice user add")
         if listener.mode is Mode.RELAY and listener.trusted_without_auth:
@@ -212,6 +213,18 @@ def _listeners(config: Config, _: Facts) -> Iterator[Problem]:
     for (first, one), (second, two) in combinations(enumerate(listeners), 2):
         if one.address == two.address and not one.address.endswith(":0"):
             yield Problem(Severity.ERROR, f"ingress.listener[{second}]", f"the same address as [{first}]", "change one")
+
+
+def _authenticates(config: Config) -> bool:
+    auth = config.auth
+    return any((auth.users_file, auth.http_url, auth.jwks_file, config.tls.client_ca))
+
+
+def _callout(config: Config, _: Facts) -> Iterator[Problem]:
+    url = urlsplit(config.auth.http_url or "")
+    if url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        reason = "users' passwords cross the network in clear"
+        yield Problem(Severity.WARNING, "auth.http_url", reason, "use https")
 
 
 def _tls(config: Config, _: Facts) -> Iterator[Problem]:
@@ -282,6 +295,7 @@ CHECKS: tuple[Check, ...] = (
     _postmaster,
     _listeners,
     _tls,
+    _callout,
     _names,
     _openings,
     _limits,

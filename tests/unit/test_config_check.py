@@ -140,6 +140,7 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
     ),
     (changed(tls={"key": "k"}), Severity.ERROR, "tls.certificate", "missing beside tls.key"),
     (changed(auth={"users_file": "u"}), Severity.WARNING, "auth.users_file", "never authenticate"),
+    (changed(auth={"http_url": "http://id.example/"}), Severity.WARNING, "auth.http_url", "in clear"),
     (msgspec.structs.replace(GOOD, hostname="relay"), Severity.WARNING, "hostname", "not a full name"),
     (
         relay(allow_hosted_senders_from_outside=True),
