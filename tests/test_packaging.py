@@ -13,10 +13,10 @@ from tests.support.processes import ROOT
 
 SERVICES = ("ingress", "screener", "delivery")
 LIBRARIES = {
-    "ingress": {"aiosmtpd", "argon2", "aiosmtplib", "dns", "dkim", "jwt", "publicsuffixlist"},
+    "ingress": {"aiosmtpd", "argon2", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
     "screener": {"pybase64"},
     "delivery": {"aiosmtplib", "dns"},
-    "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "dkim", "jwt", "publicsuffixlist"},
+    "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
 }
 """What an extra has of what not all have; `all` has everything."""
 
