@@ -14,8 +14,10 @@ from services.ingress.tls import server_context
 from shared import log
 from shared.broker.port import Publisher
 from shared.clock import Clock, wall_clock
+from shared.config.check import Facts, unenforced
 from shared.config.model import Config
 from shared.dns.port import Resolver
+from shared.errors import ConfigError
 
 
 class IngressApp:
@@ -23,6 +25,8 @@ class IngressApp:
 
     def __init__(self, config: Config, publisher: Publisher, resolver: Resolver, clock: Clock) -> None:
         """Raise ConfigError, naming the key, for whatever cannot work."""
+        for problem in unenforced(config, Facts()):
+            raise ConfigError(str(problem))
         tls = server_context(config.tls, ask_clients=False)
         check_listeners(config.ingress.listener, tls)
         self._site = Site(
