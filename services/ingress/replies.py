@@ -105,6 +105,8 @@ TOO_MANY_RECIPIENTS = refuse("ingress.max_recipients", 452, "4.5.3", "Too many r
 TOO_LARGE = refuse("ingress.max_message_size", 552, "5.3.4", "Message exceeds the size limit")
 NO_ROOM = refuse("ingress.buffer", 452, "4.3.1", "Out of buffer space, try again later")
 TIMED_OUT = refuse("ingress.command_timeout", 421, "4.4.2", "Timed out waiting for you, goodbye")
+DATA_TIMED_OUT = refuse("ingress.data_timeout", 421, "4.4.2", "Timed out waiting for the message, goodbye")
+TOO_SLOW = refuse("ingress.minimum_rate", 421, "4.4.2", "The message comes too slowly, goodbye")
 
 # Mail authentication.
 SPF_FAIL = refuse(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.ingress.auth.authenticator import Authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.rules import Rules
+from services.ingress.protocol.pace import Pace
+from shared import log
 from shared.broker.port import Publisher
 from shared.clock import Clock
 from shared.config.model import Ingress, Listener
 from shared.dns.port import Resolver
 
+READ_OCTETS = 256 * 1024
+"""Content is read in pieces of at most so much."""
+
 if TYPE_CHECKING:
-    from services.ingress.protocol.connection import Connection
+    from services.ingress.protocol.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,17 @@ class Site:
     authenticator: Authenticator | None = None
     verifier: Verifier | None = None
     """None: strangers' mail is not verified."""
-    open: set[Connection] = field(default_factory=set)
+    open: set[Conversation] = field(default_factory=set)
     """The sessions that are open now."""
+    arena: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_OCTETS)))
+    """Where the loop puts what it reads, for all sessions: whose octets they are takes them at once."""
+    log: Any = field(default_factory=lambda: log.get().bind())
+
+    @property
+    def pace(self) -> Pace:
+        """How long clients may take."""
+        settings = self.settings
+        return Pace(settings.command_timeout, settings.data_timeout, settings.minimum_rate, settings.minimum_rate_after)
 
 
 @dataclass(frozen=True, slots=True)

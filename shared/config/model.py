@@ -160,6 +160,11 @@ class Ingress(Section, frozen=True):
     max_connections_per_client: Count = 100
     max_hops: Count = 50
     command_timeout: Duration = Duration(300)
+    data_timeout: Duration = Duration(180)
+    """Between two blocks of a message's content."""
+    minimum_rate: Size = Size(4096)
+    """Octets of content a second, averaged over a message, once `minimum_rate_after` has passed; 0 is no limit."""
+    minimum_rate_after: Duration = Duration(60)
     confirm_timeout: Duration = Duration(60)
     """How long a transaction past the final dot waits for its confirm."""
     buffer: Size = Size(256 * 1024**2)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.ingress.app import build
-from services.ingress.protocol.connection import MAX_ERRORS
+from services.ingress.protocol.voice import MAX_ERRORS
 from services.ingress.server import split_address
 from shared.config.model import Listener
 from shared.errors import ConfigError, SluiceError
@@ -106,7 +106,7 @@ def test_a_declared_size_is_reserved_at_data() -> None:
 
 @pytest.mark.parametrize("stage", ["greeting", "command", "data"])
 def test_a_silent_client_is_timed_out(stage: str) -> None:
-    with Front(front_config(command_timeout=0.3)) as front:
+    with Front(front_config(command_timeout=0.3, data_timeout=0.3)) as front:
         talk = front.ready() if stage == "data" else front.connect()
         if stage == "command":
             talk.send(b"NOO")

@@ -1,6 +1,4 @@
-"""Reading by line and by chunk, however the network cuts it, and one command line as a value."""
-
-import asyncio
+"""Reading by line and at once, however the network cuts it, and one command line as a value."""
 
 import pytest
 
@@ -10,32 +8,23 @@ from services.ingress.protocol.input import Input, LineTooLong
 from services.ingress.replies import Refuse
 
 
-class Wire:
-    """An input whose network is a list of packets: the next arrives when the session waits for it."""
-
-    def __init__(self, *packets: bytes) -> None:
-        self.packets = list(packets)
-        self.waits = 0
-        self.reader = asyncio.StreamReader()
-        self.input = Input(self.reader, 30, self._arrive)
-
-    async def _arrive(self) -> None:
-        self.waits += 1
-        if self.packets:
-            self.reader.feed_data(self.packets.pop(0))
-        else:
-            self.reader.feed_eof()
-
-    async def lines(self, limit: int = 10) -> list[bytes | None]:
-        """Return every line up to the end of input, None for one that was too long."""
-        found: list[bytes | None] = []
+def lines(*packets: bytes, limit: int = 10) -> list[bytes | None]:
+    """Return every line of the packets, None for one that was too long."""
+    found: list[bytes | None] = []
+    source = Input()
+    for packet in packets:
+        source.feed(packet)
         while True:
             try:
-                found.append(await self.input.line(limit))
+                line = source.line(limit)
             except LineTooLong:
                 found.append(None)
-            except EOFError:
-                return found
+            else:
+                if line is None:
+                    break
+                found.append(line)
+        assert len(source) <= limit
+    return found
 
 
 LINES = [
@@ -55,43 +44,39 @@ LINES = [
 
 
 @pytest.mark.parametrize(("packets", "expected"), LINES)
-async def test_lines(packets: tuple[bytes, ...], expected: list[bytes | None]) -> None:
-    assert await Wire(*packets).lines() == expected
+def test_lines(packets: tuple[bytes, ...], expected: list[bytes | None]) -> None:
+    assert lines(*packets) == expected
 
 
 @pytest.mark.parametrize(("packets", "expected"), LINES)
-async def test_lines_octet_by_octet(packets: tuple[bytes, ...], expected: list[bytes | None]) -> None:
-    octets = (bytes([octet]) for octet in b"".join(packets))
-    assert await Wire(*octets).lines() == expected
+def test_lines_octet_by_octet(packets: tuple[bytes, ...], expected: list[bytes | None]) -> None:
+    assert lines(*(bytes([octet]) for octet in b"".join(packets))) == expected
 
 
-async def test_replies_go_out_only_when_there_is_nothing_left_to_read() -> None:
-    wire = Wire(b"A\r\nB\r\nC\r\n", b"D\r\n")
-    for _ in range(3):
-        await wire.input.line(10)
-    assert wire.waits == 1
-    await wire.input.line(10)
-    assert wire.waits == 2
+def test_lines_and_content_share_what_has_come() -> None:
+    source = Input()
+    source.feed(b"BDAT 7\r\ncontent")
+    assert source.line(10) == b"BDAT 7"
+    assert source.peek() == b"content"
+    assert source.take(3) == b"con"
+    source.feed(b" more")
+    assert source.take() == b"tent more"
+    assert (len(source), source.take()) == (0, b"")
+    source.put_back(b"RSET\r\nno")
+    assert source.line(10) == b"RSET"
+    source.put_back(b"x")
+    source.feed(b"!\r\n")
+    assert source.line(10) == b"xno!"
+    assert source.line(10) is None
 
 
-async def test_chunks_and_lines_share_what_was_read_ahead() -> None:
-    wire = Wire(b"DATA\r\ncontent", b" more", b"!\r\n")
-    assert await wire.input.line(10) == b"DATA"
-    assert await wire.input.chunk() == b"content"
-    assert await wire.input.chunk() == b" more"
-    wire.input.put_back(b"RSET\r\nno")
-    assert await wire.input.line(10) == b"RSET"
-    wire.input.put_back(b"x")
-    assert await wire.input.line(10) == b"xno!"
-    with pytest.raises(EOFError):
-        await wire.input.chunk()
-
-
-async def test_what_was_read_ahead_can_be_discarded() -> None:
-    wire = Wire(b"STARTTLS\r\nMAIL FROM:<evil@x.example>\r\n", b"EHLO x\r\n")
-    assert await wire.input.line(10) == b"STARTTLS"
-    wire.input.discard()
-    assert await wire.input.line(10) == b"EHLO x"
+def test_what_has_come_can_be_discarded() -> None:
+    source = Input()
+    source.feed(b"STARTTLS\r\nMAIL FROM:<evil@x.example>\r\n")
+    assert source.line(10) == b"STARTTLS"
+    source.discard()
+    source.feed(b"EHLO x\r\n")
+    assert source.line(10) == b"EHLO x"
 
 
 COMMANDS = [

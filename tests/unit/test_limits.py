@@ -1,5 +1,7 @@
 """Connections and octets are counted across all sessions, and given back."""
 
+from contextlib import closing
+
 import pytest
 
 from services.ingress import replies
@@ -38,7 +40,8 @@ def test_a_client_is_an_address_or_a_64(address: str, key: str) -> None:
 
 def test_a_share_grows_and_is_given_back() -> None:
     budget = Budget(100)
-    with Share(budget) as one, Share(budget) as two:
+    one, two = Share(budget), Share(budget)
+    with closing(one), closing(two):
         assert one.hold(60)
         assert one.hold(50)
         assert budget.used == 60

@@ -1,7 +1,5 @@
 """How many octets of content one process holds for all its sessions together."""
 
-from typing import Self
-
 
 class Budget:
     """Octets of message content in flight across all sessions."""
@@ -17,20 +15,10 @@ class Budget:
 
 
 class Share:
-    """One transaction's part of the budget: reserved by its declared size, grown as data comes, given back at its end.
-
-    Use as a context manager.
-    """
+    """One transaction's part of the budget: reserved by its declared size, grown as data comes, closed at its end."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._held = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._budget.used -= self._held
         self._held = 0
 
     def hold(self, octets: int) -> bool:
@@ -42,3 +30,8 @@ class Share:
             self._budget.used += more
             self._held = octets
         return True
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._budget.used -= self._held
+        self._held = 0

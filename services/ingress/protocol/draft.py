@@ -1,29 +1,36 @@
 """What a session knows between commands: the client, and the mail transaction so far (RFC 5321 section 3.3)."""
 
-from aiosmtpd.smtp import Envelope as AiosmtpdEnvelope
-from aiosmtpd.smtp import Session as AiosmtpdSession
-
 from services.ingress.protocol.params import MailParams, RcptParams
 from shared.model import Envelope, Origin, Recipient
 from shared.smtp.address import Mailbox
 
-
-class State(AiosmtpdSession):
-    """Of the client: peer, host_name (of HELO or EHLO), extended_smtp; a fresh one replaces it under STARTTLS."""
-
-    user: str | None = None
-    """The authenticated user's canonical name."""
+_NO_PARAMS = MailParams()
 
 
-class Draft(AiosmtpdEnvelope):
-    """Of the transaction; filled by MAIL and RCPT, a fresh one replaces it after DATA, RSET, EHLO and STARTTLS."""
+class State:
+    """Of the client; a fresh one replaces it under STARTTLS."""
+
+    __slots__ = ("extended_smtp", "host_name", "user")
 
     def __init__(self) -> None:
-        super().__init__()
+        self.host_name: str | None = None
+        """Of HELO or EHLO."""
+        self.extended_smtp = False
+        """Whether that was EHLO."""
+        self.user: str | None = None
+        """The authenticated user's canonical name."""
+
+
+class Draft:
+    """Of the transaction; filled by MAIL and RCPT, a fresh one replaces it after DATA, RSET, EHLO and STARTTLS."""
+
+    __slots__ = ("origin", "params", "recipients", "sender")
+
+    def __init__(self) -> None:
         self.origin: Origin | None = None
         """Why the sender was accepted; None before MAIL."""
         self.sender: Mailbox | None = None
-        self.params = MailParams()
+        self.params = _NO_PARAMS
         self.recipients: dict[str, Recipient] = {}
         """By canonical address: one named twice gets one copy."""
 

@@ -1,11 +1,4 @@
-"""What a client sends, by line for commands and by chunk for content, over one stream reader."""
-
-import asyncio
-from collections.abc import Awaitable, Callable
-
-CHUNK = 256 * 1024
-"""Octets taken at a time; what a stream reader holds at most is twice its limit."""
-READER_LIMIT = 64 * 1024
+"""What a client has sent and nobody has read yet: by line for commands, all at once for content. No I/O."""
 
 
 class LineTooLong(Exception):  # noqa: N818  (what the client did, not a fault of ours)
@@ -13,57 +6,63 @@ class LineTooLong(Exception):  # noqa: N818  (what the client did, not a fault o
 
 
 class Input:
-    """Reads with one time-out a line, or a chunk. EOFError at the end of input, TimeoutError when nothing comes.
+    """Octets in the order of their arrival."""
 
-    `before_wait` runs whenever there is nothing left to read at once: the place to send the replies of a pipelined
-    group together (RFC 2920).
-    """
+    __slots__ = ("_at", "_octets", "_skipping")
 
-    def __init__(
-        self, reader: asyncio.StreamReader, timeout: float, before_wait: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._reader = reader
-        self._timeout = timeout
-        self._before_wait = before_wait
-        self._buffer = bytearray()
+    def __init__(self) -> None:
+        self._octets = b""
+        self._at = 0
+        """Where the unread ones begin."""
+        self._skipping = False
+        """Inside a line that is over the limit already."""
 
-    async def line(self, limit: int) -> bytes:
-        """Return the next line without its CRLF or LF. Raise LineTooLong if it has more than `limit` octets."""
-        too_long = False
-        start = 0
-        async with asyncio.timeout(self._timeout):
-            while (end := self._buffer.find(b"\n", start)) < 0:
-                if len(self._buffer) > limit:
-                    too_long = True
-                    self._buffer.clear()
-                start = len(self._buffer)
-                self._buffer += await self._read()
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        if too_long or end > limit:
+    def __len__(self) -> int:
+        return len(self._octets) - self._at
+
+    def feed(self, octets: bytes) -> None:
+        """Add what has arrived."""
+        self._octets = self._octets[self._at :] + octets if self else octets
+        self._at = 0
+
+    def line(self, limit: int) -> bytes | None:
+        """Return the next line without its CRLF or LF, None if it has not come to its end yet.
+
+        Raise LineTooLong in its place if it has more than `limit` octets; no more than those are kept meanwhile.
+        """
+        start = self._at
+        end = self._octets.find(b"\n", start)
+        if end < 0:
+            if len(self) > limit:
+                self._skipping = True
+                self.discard()
+            return None
+        self._at = end + 1
+        if self._skipping or end - start > limit:
+            self._skipping = False
             raise LineTooLong
-        return line.removesuffix(b"\r")
+        return self._octets[start:end].removesuffix(b"\r")
 
-    async def chunk(self) -> bytes:
-        """Return octets as they come, at least one."""
-        if self._buffer:
-            octets = bytes(self._buffer)
-            self._buffer.clear()
-            return octets
-        async with asyncio.timeout(self._timeout):
-            return await self._read()
+    def peek(self) -> bytes:
+        """Return everything unread, and leave it there."""
+        return self._octets[self._at :]
+
+    def take(self, count: int | None = None) -> bytes:
+        """Return everything unread, or its first `count` octets, as read."""
+        stop = len(self._octets) if count is None else self._at + count
+        octets = self._octets[self._at : stop]
+        if stop < len(self._octets):
+            self._at = stop
+        else:
+            self.discard()
+        return octets
 
     def put_back(self, octets: bytes) -> None:
         """Make octets the next to be read."""
-        self._buffer[:0] = octets
+        self._octets = octets + self.peek()
+        self._at = 0
 
     def discard(self) -> None:
-        """Forget what was read ahead: after STARTTLS it is plain text that anybody may have put there (RFC 3207)."""
-        self._buffer.clear()
-
-    async def _read(self) -> bytes:
-        await self._before_wait()
-        octets = await self._reader.read(CHUNK)
-        if not octets:
-            raise EOFError
-        return octets
+        """Forget what is unread: after STARTTLS it is plain text that anybody may have put there (RFC 3207)."""
+        self._octets = b""
+        self._at = 0

@@ -1,25 +1,26 @@
-"""What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy and params.py."""
+"""What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy and params.py.
+
+Commands are coroutine functions: a policy hook is awaited where it is needed (how that runs: conversation.py).
+"""
 
 import re
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 
 from services.ingress import replies
 from services.ingress.auth.authenticator import Authenticator, Peer
 from services.ingress.auth.mechanisms import MECHANISMS
-from services.ingress.message.budget import Share
-from services.ingress.message.content import Content
-from services.ingress.message.intake import Transaction, accept
+from services.ingress.message.intake import Incoming, Transaction, accept
 from services.ingress.message.received import protocol
 from services.ingress.policy.relay import Party, decide_recipient, decide_sender
 from services.ingress.protocol.arguments import read_mail, read_rcpt
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
-from services.ingress.protocol.connection import Connection, Goodbye
+from services.ingress.protocol.conversation import Conversation
 from services.ingress.protocol.extensions import keywords
 from services.ingress.protocol.params import Offers
+from services.ingress.protocol.voice import Goodbye
 from services.ingress.replies import Refuse
 from shared.config.model import Mode
-from shared.model import Client, Origin
+from shared.model import Client
 from shared.smtp.reply import Reply
 
 MAX_AUTH_FAILURES = 3
@@ -27,10 +28,16 @@ _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 """A host name or an address literal, leniently: real clients send names that DNS would not have."""
 
 
-class Session(Connection):
-    """One client's session: a method for each command. Its state is aiosmtpd's session object and a draft."""
+class Session(Conversation):
+    """One client's session: a method for each command."""
 
     _auth_failures = 0
+    _trusts: bool | None = None
+
+    async def open(self) -> None:
+        """Do everything that comes before the first command."""
+        self.admit()
+        self.say(Reply(220, None, f"{self.site.hostname} ESMTP Sluice"))
 
     async def obey(self, command: Command) -> None:
         """Carry out one command."""
@@ -61,11 +68,13 @@ class Session(Connection):
             tls=self.tls_version is not None,
         )
 
-    @cached_property
+    @property
     def _trusted(self) -> bool:
-        listener = self.door.listener
-        counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
-        return counts and self.site.rules.trusts(self.address)
+        if self._trusts is None:
+            listener = self.door.listener
+            counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
+            self._trusts = counts and self.site.rules.trusts(self.address)
+        return self._trusts
 
     @property
     def is_stranger(self) -> bool:
@@ -101,7 +110,7 @@ class Session(Connection):
         if self._hello(argument, extended=True):
             lines = keywords(
                 self.site.settings.max_message_size,
-                starttls=self.tls_context is not None and self.tls_version is None,
+                starttls=self.door.tls is not None and self.tls_version is None,
                 auth=self.mechanisms,
                 dsn_and_utf8=self.door.listener.mode is not Mode.RELAY or not self.is_stranger,
             )
@@ -120,11 +129,11 @@ class Session(Connection):
         """Begin TLS; nothing said before it counts after it (RFC 3207 section 4.2)."""
         if self.tls_version is not None:
             self.refuse(replies.TLS_ACTIVE)
-        elif self.tls_context is None:
+        elif self.door.tls is None:
             self.refuse(replies.NO_TLS)
         else:
-            self.input.discard()
-            await super().smtp_STARTTLS("")
+            self.say(Reply(220, "2.0.0", "Ready to start TLS"))
+            await self.start_tls(self.door.tls)
 
     async def auth(self, argument: str) -> None:
         """Authenticate (RFC 4954)."""
@@ -142,7 +151,7 @@ class Session(Connection):
                 self.refuse(replies.TOO_MANY_ERRORS)
             return
         self.session.user = result
-        self._log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
+        self.log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
         self.say(Reply(235, "2.7.0", "Authentication successful"))
 
     def _who_checks(self) -> Authenticator | Refuse:
@@ -158,8 +167,8 @@ class Session(Connection):
         return self.site.authenticator if self.envelope.origin is None else replies.MAIL_OPEN
 
     async def _challenge(self, challenge: bytes) -> bytes:
-        await self.push(b"334 " + challenge)
-        return await self.input.line(MAX_AUTH_LINE)
+        self.say_octets(b"334 " + challenge + b"\r\n")
+        return await self.line(MAX_AUTH_LINE)
 
     async def rset(self, _: str) -> None:
         """Forget the transaction."""
@@ -219,7 +228,7 @@ class Session(Connection):
             return replies.TOO_LARGE
         trouble = self.site.publisher.trouble()
         if trouble is not None:
-            self._log.warning("broker trouble", reason=trouble)
+            self.log.warning("broker trouble", reason=trouble)
             return replies.BROKER_TROUBLE
         return replies.NO_ROOM if size > self.site.budget.room else None
 
@@ -237,37 +246,33 @@ class Session(Connection):
         return Reply(250, "2.1.5", "Ok") if added else replies.TOO_MANY_RECIPIENTS
 
     async def data(self, _: str) -> None:
-        """Receive a message and make it durable."""
-        origin = self.envelope.origin
-        if origin is None:
+        """Let the message come."""
+        if self.envelope.origin is None:
             self.refuse(replies.NO_MAIL)
         elif not self.envelope.recipients:
             self.refuse(replies.NO_RCPT)
         else:
-            with Share(self.site.budget) as share:
-                if share.hold(max(self.envelope.params.size, 1)):
-                    result = await self._receive(origin, share)
-                else:
-                    result = replies.NO_ROOM
-            self.reset()
-            self.answer(result, verb="DATA")
+            incoming = Incoming(self.site.settings.max_message_size, self.site.budget)
+            if incoming.reserve(self.envelope.params.size):
+                self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
+                self.receive(incoming, self._received)
+            else:
+                self.reset()
+                self.refuse(replies.NO_ROOM, verb="DATA")
 
-    async def _receive(self, origin: Origin, share: Share) -> Reply | Refuse:
-        self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
-        content = Content(self.site.settings.max_message_size)
-        while (rest := content.feed(await self.input.chunk())) is None:
-            if not share.hold(content.size):
-                content.spoil(replies.NO_ROOM)
-        self.input.put_back(rest)
-        if content.fault is not None:
-            return content.fault
-        with self.committing():
-            result = await accept(self.site, self._transaction(origin), content.chunks)
-        self.counts["messages"] += isinstance(result, Reply)
-        return result
+    async def _received(self, incoming: Incoming) -> None:
+        """Make the message durable and say so."""
+        with incoming:
+            result = incoming.fault or await accept(self.site, self._transaction(), incoming.chunks)
+        self.messages += isinstance(result, Reply)
+        self.reset()
+        self.answer(result, verb="DATA")
 
-    def _transaction(self, origin: Origin) -> Transaction:
+    def _transaction(self) -> Transaction:
         party = self.party
+        origin = self.envelope.origin
+        if origin is None:
+            raise ValueError("a transaction has a sender")
         client = Client(
             address=self.address,
             helo=self.session.host_name,

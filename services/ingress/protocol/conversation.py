@@ -1,0 +1,265 @@
+"""One client's session: its life from greeting to close, and the order of its commands. What they do: session.py.
+
+How it runs. A session has one task. Octets are parsed where they arrive, and each command is begun there and then
+(stepping.py); one that waits for nothing (most) is over before the next octet is looked at, and the replies of a
+pipelined group leave in one write (RFC 2920 section 3.2). One that waits is carried on by the task, and nothing else of
+the session is looked at until it has ended. So a command, and every policy hook it calls, is an ordinary `async def`
+that may await what it likes, and costs nothing where there is nothing to ask.
+
+Where to join in:
+
+- before the greeting: `open` of session.py, which may await `more` and read `input` (a PROXY header, an early talker);
+- after a command: an entry of session.py's COMMANDS;
+- a line out of turn, as in AUTH: `await self.line(limit)`;
+- octets that are no commands (DATA, BDAT): `self.receive(sink, then)`; the sink takes octets until it has seen its end.
+
+Nothing that a client does, its hanging up included, cancels a command that is being carried out (BROKER.md 23). One
+timer looks after all time-outs (pace.py).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from services.ingress import replies
+from services.ingress.protocol.commands import MAX_AUTH_LINE, Command, parse_command
+from services.ingress.protocol.connection import COMMAND_OCTETS, Connection, Sink
+from services.ingress.protocol.input import LineTooLong
+from services.ingress.protocol.pace import Progress, command_deadline, content_deadline
+from services.ingress.protocol.stepping import Suspended, Work, first_step
+from services.ingress.protocol.voice import Goodbye, HungUp
+from services.ingress.replies import Refuse
+from services.ingress.site import Door, Site
+from shared import metrics
+
+S = TypeVar("S", bound=Sink)
+
+
+class Conversation(Connection):
+    """The session's task, and what it and the arriving octets make of each other."""
+
+    def __init__(self, site: Site, door: Door) -> None:
+        super().__init__(site, door)
+        self.commands = 0
+        self.messages = 0
+        self._suspended: Suspended | None = None
+        """The rest of a command, for the task."""
+        self._wake: asyncio.Future[None] | None = None
+        """The task sleeps on it while there is nothing for it to do."""
+        self._then: Callable[[], Work] | None = None
+        self._began = self._since = self.loop.time()
+        """When the content began; when the client was last done with something."""
+        self._stopping = False
+        self._admitted: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.site.open.add(self)
+        self.task = self.loop.create_task(self._live())
+        self._alarm = self.loop.call_later(self.site.pace.look, self._look)
+
+    # The session's life.
+
+    async def _live(self) -> None:
+        """Be the session's task: open it, carry on what waits, account for it."""
+        started = time.monotonic()
+        metrics.sessions.inc()
+        try:
+            await self._guard("connect", self.open())
+            while self.end is None:
+                self._busy = False
+                self._work()
+                while self._suspended is None and self.end is None:
+                    await self._sleep()
+                suspended, self._suspended = self._suspended, None
+                if suspended is not None:
+                    await suspended
+        except asyncio.CancelledError:
+            # Only the end of the drain cancels a session; it ends here, and says so if it still can.
+            self.task.uncancel()
+            self.record(replies.SHUTTING_DOWN)
+            self.finish(replies.SHUTTING_DOWN.rule)
+        finally:
+            self.finish("error")
+            self.site.open.discard(self)
+            if self._admitted is not None:
+                self.site.connections.leave(self._admitted)
+            metrics.sessions.dec()
+            self.log.info(
+                "session",
+                client=self.address,
+                end=self.end,
+                errors=self.errors,
+                seconds=round(time.monotonic() - started, 3),
+                commands=self.commands,
+                messages=self.messages,
+            )
+
+    async def _sleep(self) -> None:
+        self._wake = self.loop.create_future()
+        try:
+            await self._wake
+        except asyncio.CancelledError as error:
+            if self._suspended is None:
+                raise
+            self._suspended.error = error  # it was meant for what the task is about to carry on
+        finally:
+            self._wake = None
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def admit(self) -> None:
+        """Count the connection against the limits; refuse it if it is one too many."""
+        refused = self.site.connections.enter(self.address)
+        if refused is not None:
+            self.refuse(refused)
+        self._admitted = self.address
+
+    def stop(self) -> None:
+        """End the session with 421: now, or after the command that is being carried out."""
+        if self._busy and self._more is None:
+            self._stopping = True
+        else:
+            self._dismiss(replies.SHUTTING_DOWN)
+
+    def _dismiss(self, refused: Refuse) -> None:
+        """Say goodbye while the client's next octets are waited for."""
+        if self.end is not None:
+            return
+        self.record(refused)
+        if self._more is None:
+            self.finish(refused.rule)
+        elif not self._more.done():
+            self._more.set_exception(Goodbye(refused.rule))
+
+    def _look(self) -> None:
+        """Look after the time-outs."""
+        now = self.loop.time()
+        pace = self.site.pace
+        due: Refuse | float = now + pace.look
+        if self._sink is not None:
+            due = content_deadline(pace, Progress(self._began, self._since, self._sink.octets), now)
+        elif self._more is not None or not self._busy:
+            due = command_deadline(pace, self._since, now)
+        self._alarm = None
+        if isinstance(due, Refuse):
+            self._dismiss(due)
+        if self.end is None:
+            self._alarm = self.loop.call_at(
+                now + pace.look if isinstance(due, Refuse) else min(due, now + pace.look), self._look
+            )
+
+    # The order of commands.
+
+    def _work(self) -> None:
+        """Carry out what has come, until it is used up, a command waits, or the client does not take the replies."""
+        while not (self._busy or self._choked or self.end is not None):
+            if self.lost:
+                self.finish("hung up")
+                return
+            work = self._next()
+            if work is None:
+                if self._eof:
+                    self.finish("hung up")
+                break
+            self._busy = True
+            self._suspended = first_step(work, self.task, self.loop)
+            if self._suspended is not None:
+                self._rouse()
+                break
+            self._busy = False
+            self._since = self.loop.time()
+            if self.said > COMMAND_OCTETS:
+                self.flush()
+        self.flush()
+        if self._paused:
+            self._read_on()
+
+    def _next(self) -> Work | None:
+        """Return what to carry out next, None if more octets are needed first."""
+        if self._sink is not None:
+            return self._fill(self._sink)
+        try:
+            line = self.input.line(MAX_AUTH_LINE)
+        except LineTooLong:
+            return self._guard("", self._refuse(replies.LINE_TOO_LONG))
+        if line is None:
+            return None
+        command = parse_command(line)
+        if isinstance(command, Refuse):
+            return self._guard("", self._refuse(command))
+        return self._guard(command.verb, self.obey(command))
+
+    def _fill(self, sink: Sink) -> Work | None:
+        octets = self.input.take()
+        if not octets:
+            return None
+        self._since = self.loop.time()
+        rest = sink.feed(octets)
+        if rest is None:
+            return None
+        then = self._then
+        self._sink = self._then = None
+        self.input.put_back(rest)
+        return self._guard("DATA", then()) if then is not None else None
+
+    async def _refuse(self, refused: Refuse) -> None:
+        self.refuse(refused)
+
+    async def _guard(self, verb: str, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out a command. Raises nothing: what goes wrong is a 451 that says nothing of itself (BROKER.md 26)."""
+        self.commands += 1
+        try:
+            try:
+                await work
+            except (Goodbye, HungUp):
+                raise
+            except Exception:  # whatever it is, the client must hear 451
+                self.log.exception("command failed", client=self.address, verb=verb)
+                self.reset()
+                self.refuse(replies.INTERNAL)
+            if self._stopping:
+                self.refuse(replies.SHUTTING_DOWN)
+        except Goodbye as goodbye:
+            self.finish(str(goodbye))
+        except HungUp:
+            self.finish("hung up")
+
+    # For commands.
+
+    async def more(self) -> None:
+        """Wait until the client has sent something. Raise HungUp if it will not, Goodbye if it took too long."""
+        self.flush()
+        if self._eof:
+            raise HungUp
+        self._read_on()
+        self._more = self.loop.create_future()
+        try:
+            await self._more
+        finally:
+            self._more = None
+
+    async def line(self, limit: int) -> bytes:
+        """Return the client's next line, without its end. Raise LineTooLong, HungUp or Goodbye."""
+        self._since = self.loop.time()
+        while (line := self.input.line(limit)) is None:
+            await self.more()
+        return line
+
+    def receive(self, sink: S, then: Callable[[S], Work]) -> None:
+        """Give the octets that follow to `sink`; once it has seen its end, carry out `then`, as a command."""
+        self._sink = sink
+        self._then = lambda: then(sink)
+        self._began = self._since = self.loop.time()
+
+    async def open(self) -> None:
+        """Do everything that comes before the first command."""
+        raise NotImplementedError
+
+    async def obey(self, command: Command) -> None:
+        """Carry out one command."""
+        raise NotImplementedError
