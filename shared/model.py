@@ -65,6 +65,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """RET: "FULL", "HDRS" or None."""
     envid: str | None = None
     require_tls: bool = False
+    """REQUIRETLS: over verified TLS or not at all (RFC 8689)."""
 
     def __post_init__(self) -> None:
         if not self.recipients:
@@ -156,6 +157,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdict: Verdict | None = None
     release: Release | None = None
     not_before: float | None = None
+    hold_until: float | None = None
+    """When the sender asked for it to be released (RFC 4865): screened at once, delivered from then on."""
     failures: int = 0
     """Exceptions of the present stage's handler, counted by the worker loop."""
     delay_reported: bool = False
@@ -168,6 +171,11 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The publish's message_id: `<id>.<split>.<attempt>`."""
         return f"{self.id}.{self.split}.{self.attempt}"
+
+    @property
+    def released_at(self) -> float:
+        """When its delivery may begin, and its lifetime does."""
+        return self.accepted_at if self.hold_until is None else max(self.accepted_at, self.hold_until)
 
     @property
     def may_be_delivered(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from services.delivery.client import Client, Failure, Target
 from services.delivery.outcome import Outcome
 from services.delivery.pool import Pool
+from services.delivery.route import Tls
 from services.delivery.session import Session
 from services.delivery.transaction import Transaction, mail_line, objection, rcpt_line
 from shared.model import Envelope, Message, Recipient
@@ -43,7 +44,10 @@ class Attempt:
             self.open.remove(recipient)
 
     def failed(self, reply: Reply, host: str | None, *, ours: bool = True) -> None:
-        """Take the failure of a host, for whoever stays open."""
+        """Take the failure of a host, for whoever stays open. What may pass outweighs what one host will never do."""
+        passing = not self._failure.reply.is_permanent and self._failure.reply is not NOTHING_TRIED
+        if reply.is_permanent and passing:
+            return
         self._failure = Outcome(self._failure.recipient, reply, host, ours=ours)
 
     def decided(self, reply: Reply, host: str | None = None) -> None:
@@ -58,6 +62,23 @@ class Attempt:
         return (*self._outcomes, *rest)
 
 
+def needs_verified_tls(envelope: Envelope) -> bool:
+    """Tell whether REQUIRETLS binds us: not where it would lose a report (RFC 8689 section 5)."""
+    return envelope.require_tls and envelope.sender is not None
+
+
+def verified(target: Target) -> Target:
+    """Return the target with TLS and a certificate for the host's name demanded."""
+    return msgspec.structs.replace(target, hop=msgspec.structs.replace(target.hop, tls=Tls.VERIFY))
+
+
+def unprotected(failure: Failure) -> Reply:
+    """Return the failure of a host under REQUIRETLS: for good where it has no TLS to be trusted (RFC 8689 4.2.1)."""
+    if not failure.unprotected:
+        return failure.reply
+    return Reply(550, "5.7.30", f"REQUIRETLS support is required: {failure.reply.text}")
+
+
 class Courier:
     """Takes messages to hosts."""
 
@@ -67,7 +88,8 @@ class Courier:
 
     async def deliver(self, message: Message, targets: Sequence[Target], attempt: Attempt) -> None:
         """Try the targets; `attempt` holds whatever has been answered, also when this is cancelled."""
-        for target in targets:
+        required = needs_verified_tls(message.item.envelope)
+        for target in map(verified, targets) if required else targets:
             if attempt.finished:
                 return
             kept = self._pool.take(target)
@@ -75,7 +97,7 @@ class Courier:
                 continue
             opened = await self._client.open(target)
             if isinstance(opened, Failure):
-                attempt.failed(opened.reply, target.hop.host)
+                attempt.failed(unprotected(opened) if required else opened.reply, target.hop.host)
             else:
                 await self._over(opened, message, target, attempt)
 
@@ -83,8 +105,10 @@ class Courier:
         """Send over one session; False if it broke before the host answered MAIL: nothing has come of it."""
         content, envelope, offers = message.content, message.item.envelope, session.offers
         reply = objection(envelope, content, offers, session.host)
-        if reply is not None:
-            attempt.decided(reply, session.host)
+        if reply is not None:  # the next host may offer more
+            attempt.failed(reply, session.host)
+            self._pool.give(target, session)
+            return True
         mail = mail_line(envelope, content, offers)
         while attempt.open:
             batch = [(recipient, rcpt_line(recipient, offers)) for recipient in attempt.open[:BATCH]]

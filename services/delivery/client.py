@@ -34,6 +34,8 @@ class Failure(NamedTuple):
 
     reply: Reply
     during_tls: bool = False
+    unprotected: bool = False
+    """The host offers no TLS, or its certificate is not to be trusted: for REQUIRETLS the end."""
 
 
 _ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
@@ -110,13 +112,14 @@ class Client:
                 phase = "STARTTLS"
                 if not await self._start_tls(smtp, hop, policy):
                     smtp.close()
-                    return Failure(Reply(454, "4.7.4", f"{hop.host} offers no STARTTLS, which the route requires"))
+                    reply = Reply(454, "4.7.4", f"{hop.host} offers no STARTTLS, which is required")
+                    return Failure(reply, unprotected=True)
             if hop.user is not None:
                 phase = "AUTH"
                 await smtp.login(hop.user, self._passwords.get(hop.route or "", ""))
         except _ERRORS as error:
             smtp.close()
-            return Failure(_refusal(error, phase, hop.host), during_tls=phase == "STARTTLS")
+            return Failure(_refusal(error, phase, hop.host), phase == "STARTTLS", _is_distrust(error))
         return Session(smtp, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
 
     async def _start_tls(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> bool:
@@ -126,6 +129,11 @@ class Client:
         await smtp.starttls(tls_context=tls.context(policy, hop.ca), server_hostname=hop.host)
         await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
         return True
+
+
+def _is_distrust(error: Exception) -> bool:
+    """Tell whether a certificate was looked at and not accepted; aiosmtplib wraps that where TLS is implicit."""
+    return isinstance(error, ssl.SSLCertVerificationError) or isinstance(error.__cause__, ssl.SSLCertVerificationError)
 
 
 async def _hello(smtp: aiosmtplib.SMTP) -> None:

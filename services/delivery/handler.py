@@ -45,6 +45,9 @@ class Handler:
         if not item.may_be_delivered:
             self._log.error("parked", id=item.id, reason="no verdict")
             return [parked(message, "neither a verdict nor a release: the screener has not seen it")]
+        if item.hold_until is not None and item.hold_until > self._clock():
+            held = msgspec.structs.replace(item, not_before=item.hold_until)
+            return [Send(Place.REDELIVER, Message(held, message.content))]
         domains = {recipient.domain for recipient in item.envelope.recipients}
         if len(domains) > 1:
             return [Send(Place.REDELIVER, Message(part, message.content)) for part in by_destination(item)]

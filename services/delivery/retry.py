@@ -17,22 +17,22 @@ class Plan(NamedTuple):
     delay_warning: float
 
 
-def next_try(plan: Plan, attempt: int, accepted_at: float, now: float, jitter: float) -> float | None:
+def next_try(plan: Plan, attempt: int, released_at: float, now: float, jitter: float) -> float | None:
     """Return when to try again after the attempt numbered `attempt` from 0, or None: the lifetime is over.
 
     `jitter` is in [0, 1). Because the lifetime is only looked at after an attempt, nothing expires untried; the last
     attempt is made as the lifetime ends rather than up to a whole wait later.
     """
-    end = accepted_at + plan.lifetime
+    end = released_at + plan.lifetime
     if now >= end:
         return None
     wait = plan.schedule[min(attempt, len(plan.schedule) - 1)] * (1 - SPREAD / 2 + SPREAD * jitter)
     return min(now + wait, end)
 
 
-def delay_is_due(plan: Plan, accepted_at: float, now: float, *, reported: bool) -> bool:
+def delay_is_due(plan: Plan, released_at: float, now: float, *, reported: bool) -> bool:
     """Tell whether the one warning of a delay is due; a `delay_warning` of 0 means never."""
-    return not reported and plan.delay_warning > 0 and now - accepted_at >= plan.delay_warning
+    return not reported and plan.delay_warning > 0 and now - released_at >= plan.delay_warning
 
 
 def not_before_busy(now: float, jitter: float) -> float:

@@ -53,7 +53,7 @@ def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: f
     tried = item.tried(_history(outcomes, now))
     case = _Case(Message(tried, message.content), item.attempt, policy, now)
     by = {result: [outcome for outcome in outcomes if outcome.result is result] for result in Result}
-    again = retry.next_try(policy.plan, item.attempt, item.accepted_at, now, jitter)
+    again = retry.next_try(policy.plan, item.attempt, item.released_at, now, jitter)
     deferred, failed = by[Result.TEMPORARY], by[Result.PERMANENT]
     if again is None:
         failed, deferred = [*failed, *(_expired(outcome, policy.plan) for outcome in deferred)], []
@@ -123,7 +123,7 @@ def _delayed(case: _Case, deferred: Sequence[Outcome]) -> list[Report]:
 
 def _delay_is_due(case: _Case) -> bool:
     item = case.item
-    return retry.delay_is_due(case.policy.plan, item.accepted_at, case.now, reported=item.delay_reported)
+    return retry.delay_is_due(case.policy.plan, item.released_at, case.now, reported=item.delay_reported)
 
 
 def _report(case: _Case, kind: Kind, outcomes: Sequence[Outcome], to: str | None = None) -> Report:
@@ -142,7 +142,7 @@ def _report(case: _Case, kind: Kind, outcomes: Sequence[Outcome], to: str | None
         postmaster=policy.postmaster,
         now=case.now,
         report_id=derive_id(item.id, f"{kind}.{item.split}.{case.attempt}", item.accepted_at),
-        retry_until=item.accepted_at + policy.plan.lifetime if kind is Kind.DELAYED else None,
+        retry_until=item.released_at + policy.plan.lifetime if kind is Kind.DELAYED else None,
         to=to,
     )
 

@@ -70,8 +70,8 @@ def objection(envelope: Envelope, content: bytes, offers: Offers, host: str) -> 
     """Return why this message cannot go to a host with these offers, or None; asking the host would say no more."""
     if needs_smtputf8(envelope, content) and not offers.smtputf8:
         return Reply(553, "5.6.7", f"an address or the header is not ASCII, and {host} lacks SMTPUTF8")
-    if envelope.require_tls and not offers.require_tls:
-        return Reply(550, "5.7.30", f"REQUIRETLS is needed, and {host} lacks it")
+    if envelope.require_tls and envelope.sender is not None and not offers.require_tls:
+        return Reply(550, "5.7.30", f"REQUIRETLS support is required, and {host} lacks it")
     if offers.size is not None and len(content) > offers.size:
         return Reply(552, "5.3.4", f"{len(content)} octets exceed the limit of {host}, {offers.size}")
     return None

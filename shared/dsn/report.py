@@ -6,6 +6,7 @@ from shared.dsn.fields import delivery_status
 from shared.dsn.text import SUBJECT, date, human_text
 from shared.dsn.values import Kind, Report, ReportedRecipient
 from shared.model import Envelope, Item, Message, Origin, Recipient
+from shared.smtp.headers import waives_tls
 
 __all__ = ["Kind", "Report", "ReportedRecipient", "build_report", "header_of", "report_message"]
 
@@ -25,6 +26,7 @@ def report_message(report: Report) -> Message:
         recipients=(Recipient(address=to, notify=("NEVER",)),),
         body=None if content.isascii() else "8BITMIME",
         smtputf8=not to.isascii(),
+        require_tls=report.item.envelope.require_tls,
     )
     item = Item(
         id=report.report_id,
@@ -78,6 +80,8 @@ def _header(report: Report, boundary: bytes) -> bytes:
         "MIME-Version: 1.0",
         f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary.decode("ascii")}"',
     ]
+    if not report.item.envelope.require_tls and waives_tls(report.content):
+        lines.insert(6, "TLS-Required: No")
     found = _MESSAGE_ID.search(header_of(report.content))
     if found is not None:
         lines.insert(5, f"In-Reply-To: {found[1].decode('ascii')}")
@@ -85,8 +89,12 @@ def _header(report: Report, boundary: bytes) -> bytes:
 
 
 def _original(report: Report) -> tuple[bytes, bytes]:
-    """Return the third part's type and body. RET speaks of failures only (RFC 3461 section 4.3)."""
-    wanted = report.kind is Kind.FAILED and report.item.envelope.ret == "FULL"
+    """Return the third part's type and body.
+
+    RET speaks of failures only (RFC 3461 section 4.3); REQUIRETLS outweighs it (RFC 8689 section 5).
+    """
+    envelope = report.item.envelope
+    wanted = report.kind is Kind.FAILED and envelope.ret == "FULL" and not envelope.require_tls
     if wanted and len(report.content) <= FULL_LIMIT:
         return b"message/rfc822", report.content
     return b"text/rfc822-headers", header_of(report.content)

@@ -28,6 +28,11 @@ def field_values(content: bytes, name: str) -> list[bytes]:
     return values
 
 
+def waives_tls(content: bytes) -> bool:
+    """Return whether the sender put delivery before TLS: one field `TLS-Required: No` (RFC 8689 section 5)."""
+    return [value.lower() for value in field_values(content, "TLS-Required")] == [b"no"]
+
+
 def starts_with_field(content: bytes) -> bool:
     """Return whether fields may be prepended as they are: content begins with a field, or with the empty line."""
     return content.startswith(b"\r\n") or _FIELD.match(content) is not None

@@ -201,6 +201,7 @@ def test_when_smtputf8_is_needed(envelope: Envelope, content: bytes, needs: bool
         (UTF8, HEADER, Offers(smtputf8=True), None),
         (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(), "5.7.30"),
         (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(require_tls=True), None),
+        (Envelope(sender=None, recipients=(BOB,), require_tls=True), b"", Offers(), None),
     ],
 )
 def test_what_cannot_be_sent_is_not_begun(

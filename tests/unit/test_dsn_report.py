@@ -137,6 +137,28 @@ def test_only_a_failure_asked_for_in_full_returns_the_body(kind: Kind, ret: str 
     assert (b"secret body" in build_report(made)) is (returned == "message/rfc822")
 
 
+def test_a_report_is_protected_as_its_original_was() -> None:
+    envelope = msgspec.structs.replace(ITEM.envelope, ret="FULL", require_tls=True)
+    made = report(item=msgspec.structs.replace(ITEM, envelope=envelope), content=b"TLS-Required: No\r\n" + CONTENT)
+    assert report_message(made).item.envelope.require_tls
+    assert parts(made)[2].get_content_type() == "text/rfc822-headers"
+    assert parsed(made)["TLS-Required"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "carried"),
+    [
+        (b"TLS-Required: No\r\n", "No"),
+        (b"tls-required:\r\n  nO \r\n", "No"),
+        (b"TLS-Required: Yes\r\n", None),
+        (b"TLS-Required: No\r\nTLS-Required: No\r\n", None),
+        (b"", None),
+    ],
+)
+def test_a_report_needs_tls_no_more_than_its_original(fields: bytes, carried: str | None) -> None:
+    assert parsed(report(content=fields + CONTENT))["TLS-Required"] == carried
+
+
 def test_an_original_too_large_is_returned_as_its_header() -> None:
     envelope = msgspec.structs.replace(ITEM.envelope, ret="FULL")
     big = CONTENT + b"x" * 76 + b"\r\n" * 700_000

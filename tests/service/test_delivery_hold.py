@@ -1,0 +1,49 @@
+"""Mail held for release in the future (RFC 4865) waits on the ladder, and has its whole lifetime after that."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from shared.model import Message
+from shared.split import by_destination
+from tests.support.delivery_world import ACCEPTED_AT, World, again, message
+
+BOB = "bob@example.net"
+HOUR, LIFETIME = 3600.0, 86400.0
+RELEASE = ACCEPTED_AT + 30 * LIFETIME
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as world:
+        yield world
+
+
+async def test_nothing_is_sent_before_its_time(world: World) -> None:
+    server = world.server()
+    world.mx("example.net", (10, server))
+    held = message(BOB, hold_until=RELEASE)
+    (send,) = await world.deliver(held)
+    assert send.message == Message(msgspec.structs.replace(held.item, not_before=RELEASE), held.content)
+    assert server.sessions == 0
+    world.now = RELEASE
+    assert await world.deliver(again([send])) == ()
+    assert len(server.transactions) == 1
+
+
+async def test_its_lifetime_begins_with_its_release(world: World) -> None:
+    server = world.server(script={"RCPT": "450 4.2.0 later"})
+    world.mx("example.net", (10, server))
+    world.now = RELEASE + HOUR
+    later = again(await world.deliver(message(BOB, hold_until=RELEASE)))
+    assert not later.item.delay_reported
+    world.now = RELEASE + LIFETIME
+    (send,) = await world.deliver(later)
+    assert b"4.4.7" in send.message.content
+
+
+def test_every_split_is_held() -> None:
+    """The screener splits after it has screened, which does not wait."""
+    held = message(BOB, "eve@example.org", hold_until=RELEASE).item
+    assert [item.hold_until for item in by_destination(held)] == [RELEASE, RELEASE]

@@ -1,0 +1,135 @@
+"""REQUIRETLS (RFC 8689): over TLS with a verified certificate, to hosts that pass the demand on, or not at all."""
+
+import ssl
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+
+from shared.model import Message, Place, Send
+from tests.support.delivery_world import CONTENT, World, message
+from tests.support.smtp_server import SmtpServer
+
+BOB = "bob@example.net"
+HOST = "mx.example.net"
+OFFERED = ("8BITMIME", "REQUIRETLS")
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+def routed(world: World, ca_file: str, *servers: SmtpServer, tls: str = "may") -> None:
+    """Route example.net to a host with these servers as its addresses."""
+    world.dns.zone[HOST] = {"A": [server.host for server in servers]}
+    world.configure(route={"example.net": f"smtp://{HOST}:{world.port}?tls={tls}&ca={ca_file}"})
+
+
+def status(sends: tuple[Send, ...] | list[Send]) -> str:
+    """Return the Status of the one report."""
+    (report,) = [send.message for send in sends if send.place is Place.REDELIVER]
+    assert report.item.envelope.sender is None
+    return group(report)["Status"]
+
+
+def group(report: Message) -> dict[str, str]:
+    """Return the fields of the report's first recipient."""
+    parts = list(message_from_bytes(report.content, policy=default).walk())
+    (delivery,) = [part for part in parts if part.get_content_type() == "message/delivery-status"]
+    return dict(delivery.get_payload()[1].items())  # type: ignore[union-attr, index]
+
+
+class Host(NamedTuple):
+    """A host and what becomes of a message that requires TLS."""
+
+    names: tuple[str, ...]
+    """Of its certificate; none means no TLS."""
+    offered: tuple[str, ...]
+    expected: str
+    """"delivered", or the status of the report."""
+
+
+HOSTS = [
+    Host((HOST,), OFFERED, "delivered"),
+    Host((HOST,), ("8BITMIME",), "5.7.30"),
+    Host(("other.example.net",), OFFERED, "5.7.30"),
+    Host((), OFFERED, "5.7.30"),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_only_a_host_with_verified_tls_gets_it(
+    world: World, authority: trustme.CA, ca_file: str, host: Host
+) -> None:
+    tls = server_tls(authority, *host.names) if host.names else None
+    server = world.server(tls=tls, extensions=host.offered)
+    routed(world, ca_file, server)
+    sends = await world.deliver(message(BOB, require_tls=True))
+    if host.expected == "delivered":
+        assert sends == ()
+        (mail,) = server.transactions
+        assert mail.tls
+        assert mail.mail_params == ("REQUIRETLS",)
+    else:
+        assert status(list(sends)) == host.expected
+        assert not any(command.startswith("MAIL") for command in server.commands)
+
+
+async def test_a_certificate_of_an_unknown_authority_will_not_do(world: World, authority: trustme.CA) -> None:
+    server = world.server(tls=server_tls(authority, "mx1.example.net"), extensions=OFFERED)
+    world.mx("example.net", (10, server))
+    assert status(list(await world.deliver(message(BOB, require_tls=True)))) == "5.7.30"
+    assert await world.deliver(message(BOB)) == ()
+
+
+async def test_another_host_may_do_what_the_first_cannot(world: World, authority: trustme.CA, ca_file: str) -> None:
+    """The DNS server gives the two addresses in random order: until the lacking one was asked, nothing is shown."""
+    lacking, good = (world.server(tls=server_tls(authority, HOST), extensions=each) for each in ((), OFFERED))
+    routed(world, ca_file, lacking, good)
+    count = 0
+    while lacking.sessions == 0:
+        assert await world.deliver(message(BOB, require_tls=True)) == ()
+        count += 1
+    assert (len(lacking.transactions), len(good.transactions)) == (0, count)
+
+
+async def test_a_session_without_verified_tls_is_not_used_again(
+    world: World, authority: trustme.CA, ca_file: str
+) -> None:
+    server = world.server(tls=server_tls(authority, HOST), extensions=OFFERED)
+    routed(world, ca_file, server)
+    assert await world.deliver(message(BOB)) == ()
+    assert await world.deliver(message(BOB, require_tls=True)) == ()
+    assert server.sessions == 2
+
+
+async def test_a_report_goes_with_the_protection_there_is(world: World) -> None:
+    """RFC 8689 section 5: with the null sender, REQUIRETLS loses no mail."""
+    server = world.server()
+    world.mx("example.net", (10, server))
+    assert await world.deliver(message(BOB, sender=None, require_tls=True)) == ()
+    assert server.transactions[0].mail_params == (f"SIZE={len(CONTENT)}",)
