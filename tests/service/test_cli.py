@@ -181,7 +181,7 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "library", "extra"),
     [
-        (["ingress"], "aiosmtpd", "ingress"),
+        (["ingress"], "argon2", "ingress"),
         (["screener"], "pybase64", "screener"),
         (["delivery"], "aiosmtplib", "delivery"),
         (["up"], "aiosmtplib", "all"),
