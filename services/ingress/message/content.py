@@ -24,30 +24,47 @@ class Stored:
     def __init__(self, limit: int, *, repair: bool = False) -> None:
         self.chunks: list[bytes] = []
         self.size = 0
-        self.fault: Refuse | None = None
-        """Why the message is to be refused once its end is reached."""
         self._limit = limit
         self._repair = repair
+        self._total = 0
+        self._spoilt: Refuse | None = None
+        self._has_nul = self._has_bare = False
+
+    @property
+    def fault(self) -> Refuse | None:
+        """Why the message is to be refused once its end is reached.
+
+        Of several faults always the same one, however the octets were cut into pieces on their way here.
+        """
+        if self._spoilt is not None:
+            return self._spoilt
+        if self._total > self._limit:
+            return replies.TOO_LARGE
+        if self._has_nul:
+            return replies.NUL_OCTET
+        return replies.BARE_LINE_END if self._has_bare else None
 
     def spoil(self, fault: Refuse) -> None:
-        """Store no more and forget what was stored: the message will be refused. The first fault stands."""
-        self.fault = self.fault or fault
+        """Store no more and forget what was stored: the message will be refused."""
+        self._spoilt = self._spoilt or fault
+        self._forget()
+
+    def _forget(self) -> None:
         self.chunks = []
         self.size = 0
 
     def _store(self, piece: bytes) -> None:
-        if self.fault is not None or not piece:
+        if self._spoilt is not None or not piece:
             return
-        fault = replies.NUL_OCTET if b"\0" in piece else None
-        if fault is None and _has_bare_line_ends(piece):
+        self._has_nul = self._has_nul or b"\0" in piece
+        if _has_bare_line_ends(piece):
             if self._repair:
                 piece = _repaired(piece)
             else:
-                fault = replies.BARE_LINE_END
-        if fault is None and self.size + len(piece) > self._limit:
-            fault = replies.TOO_LARGE
-        if fault is not None:
-            self.spoil(fault)
+                self._has_bare = True
+        self._total += len(piece)
+        if self.fault is not None:
+            self._forget()
         else:
             self.chunks.append(piece)
             self.size += len(piece)
@@ -76,7 +93,7 @@ class Content(Stored):
         return None
 
     def _unstuff(self, piece: bytes) -> None:
-        if self.fault is not None or not piece:
+        if not piece:
             return
         piece = piece.replace(b"\r\n.", b"\r\n")
         if self._at_start:

@@ -186,9 +186,11 @@ class Conversation(Connection):
         try:
             line = self.input.line(MAX_AUTH_LINE)
         except LineTooLong:
+            self.commands += 1
             return self._guard("", self._refuse(replies.LINE_TOO_LONG))
         if line is None:
             return None
+        self.commands += 1
         command = parse_command(line)
         if isinstance(command, Refuse):
             return self._guard("", self._refuse(command))
@@ -212,7 +214,6 @@ class Conversation(Connection):
 
     async def _guard(self, verb: str, work: Coroutine[Any, Any, None]) -> None:
         """Carry out a command. Raises nothing: what goes wrong is a 451 that says nothing of itself (BROKER.md 26)."""
-        self.commands += 1
         try:
             try:
                 await work
