@@ -1,9 +1,6 @@
 """Mail held for release in the future (RFC 4865) waits on the ladder, and has its whole lifetime after that."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from shared.model import Message
 from shared.split import by_destination
@@ -12,12 +9,6 @@ from tests.support.delivery_world import ACCEPTED_AT, World, again, message
 BOB = "bob@example.net"
 HOUR, LIFETIME = 3600.0, 86400.0
 RELEASE = ACCEPTED_AT + 30 * LIFETIME
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
 
 
 async def test_nothing_is_sent_before_its_time(world: World) -> None:

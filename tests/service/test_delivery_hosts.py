@@ -1,7 +1,5 @@
 """Which host gets the mail: DNS as it is in the field, real servers behind it."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from shared.config.units import Duration
@@ -12,12 +10,6 @@ from tests.support.ports import free_port
 from tests.support.smtp_server import Drop, Hang, Reset, Step
 
 BOB = "bob@example.net"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
 
 
 def report_in(sends: list[Send]) -> bytes:

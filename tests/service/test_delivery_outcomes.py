@@ -3,7 +3,7 @@
 import asyncio
 import email
 import email.message
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -16,12 +16,6 @@ from tests.support.delivery_world import ACCEPTED_AT, ID, POSTMASTER, World, aga
 from tests.support.smtp_server import Delay, Drop, Hang, Reset, SmtpServer, Step
 
 BOB, EVE, DAN = "bob@example.net", "eve@example.net", "dan@example.net"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
 
 
 def one_server(world: World, **options: object) -> SmtpServer:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,35 +17,10 @@ from shared.dns.resolver import DnsResolver
 from shared.errors import ConfigError
 from shared.model import Place, Send
 from tests.contract.sqlite_harness import SqliteHarness
-from tests.support.delivery_world import World, again, message
+from tests.support.delivery_world import World, again, message, server_tls
 from tests.support.smtp_server import Delay, Drop, Hang, Reset, SmtpServer, Step
 
 BOB = "bob@example.net"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    """Return a server's context with a certificate for `names`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
 
 
 def one_server(world: World, **options: object) -> SmtpServer:

@@ -12,6 +12,7 @@ from services.ingress.app import build
 from services.ingress.protocol.voice import MAX_ERRORS
 from services.ingress.server import split_address
 from shared.config.model import Listener
+from shared.config.units import Duration, Size
 from shared.errors import ConfigError, SluiceError
 from tests.support.front import NO_DNS, TRUSTED, Front, Talk, front_config
 from tests.support.recording import Recorder
@@ -193,6 +194,32 @@ def test_ipv6_clients_are_served() -> None:
         assert b"Received: from c.example ([IPv6:::1])" in front.recorder.messages[0].content
 
 
+def test_a_message_that_trickles_in_is_cut_off() -> None:
+    """A steady trickle keeps every block in time, but not the average."""
+    with Front(front_config(minimum_rate=Size(10_000), minimum_rate_after=Duration(0.2))) as front:
+        with front.ready() as talk:
+            refused = ""
+            while not refused:
+                with contextlib.suppress(ConnectionError):
+                    talk.send(b"x\r\n")
+                talk.socket.settimeout(0.02)
+                with contextlib.suppress(TimeoutError):
+                    refused = talk.socket.recv(1000).decode()
+            assert refused.startswith("421 4.4.2 The message comes too slowly")
+        wait_for(lambda: not front.app._site.open)
+        assert front.app._site.budget.used == 0
+    assert front.recorder.sends == []
+
+
+def test_a_message_that_stops_coming_is_cut_off() -> None:
+    with Front(front_config(data_timeout=Duration(0.2))) as front:
+        with front.ready() as talk:
+            talk.send(b"Subject: half")
+            assert talk.reply().startswith("421 4.4.2 Timed out waiting for the message")
+        wait_for(lambda: front.app._site.budget.used == 0)
+    assert front.recorder.sends == []
+
+
 def test_drain_ends_idle_sessions_and_lets_what_is_past_the_dot_finish() -> None:
     with Front(front_config()) as front:
         idle, sending, committing = front.connect(), front.ready(), front.ready()
@@ -247,6 +274,7 @@ def test_every_event_has_its_one_line() -> None:
     assert (refused["rule"], refused["verb"], refused["reply"]) == ("relay.hosted", "RCPT", "550 5.7.1 Relaying denied")
     (session,) = [line for line in lines if line["event"] == "session"]
     assert (session["end"], session["messages"], session["errors"]) == ("quit", 1, 1)
+    assert session["commands"] == 7  # EHLO, MAIL, RCPT, DATA, MAIL, RCPT, QUIT
 
 
 def test_a_site_without_a_users_file_offers_no_authentication() -> None:

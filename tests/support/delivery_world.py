@@ -10,11 +10,13 @@ network of its own in 127.0.0.0/8 and a port below the ephemeral ones, so that t
 
 import random
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 import msgspec
+import trustme
 
 from services.delivery.app import build_handler
 from services.delivery.handler import Handler
@@ -136,6 +138,13 @@ class World:
     async def deliver(self, message: Message) -> Sequence[Send]:
         """Handle one message."""
         return await self.handler(message)
+
+
+def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    """Return a server's context with a certificate for `names`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
 
 
 def _free_port(address: str) -> int:
