@@ -13,7 +13,7 @@ from tests.support.processes import ROOT
 
 SERVICES = ("ingress", "screener", "delivery")
 LIBRARIES = {
-    "ingress": {"aiosmtpd", "argon2", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
+    "ingress": {"argon2", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
     "screener": {"pybase64"},
     "delivery": {"aiosmtplib", "dns"},
     "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},

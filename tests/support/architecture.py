@@ -18,7 +18,7 @@ CHOOSERS = (
 
 HOMES: dict[str, tuple[str, ...]] = {
     "aiormq": ("shared/broker/rabbitmq/",),
-    "aiosmtpd": ("services/ingress/", "services/demo/"),
+    "aiosmtpd": ("services/demo/",),
     "aiosmtplib": ("services/delivery/", "services/ingress/policy/"),
     "argon2": ("services/ingress/",),
     "cryptography": ("services/ingress/auth/", "services/ingress/mailauth/"),
