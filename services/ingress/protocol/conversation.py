@@ -2,9 +2,10 @@
 
 How it runs. A session has one task. Octets are parsed where they arrive, and each command is begun there and then
 (stepping.py); one that waits for nothing (most) is over before the next octet is looked at, and the replies of a
-pipelined group leave in one write (RFC 2920 section 3.2). One that waits is carried on by the task, and nothing else of
-the session is looked at until it has ended. So a command, and every policy hook it calls, is an ordinary `async def`
-that may await what it likes, and costs nothing where there is nothing to ask.
+pipelined group leave in one write (RFC 2920 section 3.2). What waits is carried on by the task, and nothing else of
+the session is looked at until it has ended. A command is an ordinary function; it returns None when it is done, or a
+coroutine with the rest of it, which may await what it likes. So a policy hook costs nothing where it has nothing to
+ask, and a command that always waits is simply an `async def`.
 
 Where to join in:
 
@@ -19,8 +20,8 @@ timer looks after all time-outs (pace.py).
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from services.ingress import replies
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command, parse_command
@@ -47,7 +48,9 @@ class Conversation(Connection):
         """The rest of a command, for the task."""
         self._wake: asyncio.Future[None] | None = None
         """The task sleeps on it while there is nothing for it to do."""
-        self._then: Callable[[], Work] | None = None
+        self._then: Callable[[], Work | None] | None = None
+        self._verb = "connect"
+        """Of the command that is being carried out, for the log."""
         self._began = self._since = self.loop.time()
         """When the content began; when the client was last done with something."""
         self._stopping = False
@@ -67,7 +70,7 @@ class Conversation(Connection):
         started = time.monotonic()
         metrics.sessions.inc()
         try:
-            await self._guard("connect", self.open())
+            await self._guard(self.open())
             while self.end is None:
                 self._busy = False
                 self._work()
@@ -161,13 +164,12 @@ class Conversation(Connection):
             if self.lost:
                 self.finish("hung up")
                 return
-            work = self._next()
-            if work is None:
+            self._busy = True
+            if not self._step():
+                self._busy = False
                 if self._eof:
                     self.finish("hung up")
                 break
-            self._busy = True
-            self._suspended = first_step(work, self.task, self.loop)
             if self._suspended is not None:
                 self._rouse()
                 break
@@ -179,24 +181,47 @@ class Conversation(Connection):
         if self._paused:
             self._read_on()
 
-    def _next(self) -> Work | None:
-        """Return what to carry out next, None if more octets are needed first."""
-        if self._sink is not None:
-            return self._fill(self._sink)
+    def _step(self) -> bool:
+        """Carry out what comes next, as far as it goes without waiting. False if more octets are needed first."""
         try:
-            line = self.input.line(MAX_AUTH_LINE)
-        except LineTooLong:
-            self.commands += 1
-            return self._guard("", self._refuse(replies.LINE_TOO_LONG))
-        if line is None:
-            return None
-        self.commands += 1
-        command = parse_command(line)
-        if isinstance(command, Refuse):
-            return self._guard("", self._refuse(command))
-        return self._guard(command.verb, self.obey(command))
+            if self._sink is None:
+                line = self._line()
+                if line is None:
+                    return False
+                self.commands += 1
+                rest = self._command(line)
+            else:
+                then = self._fill(self._sink)
+                if then is None:
+                    return False
+                self._verb = "DATA"
+                rest = then()
+            if rest is None and self._stopping:
+                self.refuse(replies.SHUTTING_DOWN)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client must hear 451)
+            self._end_of(error)
+        else:
+            if rest is not None:
+                self._suspended = first_step(self._guard(rest), self.task, self.loop)
+        return True
 
-    def _fill(self, sink: Sink) -> Work | None:
+    def _line(self) -> bytes | Refuse | None:
+        try:
+            return self.input.line(MAX_AUTH_LINE)
+        except LineTooLong:
+            return replies.LINE_TOO_LONG
+
+    def _command(self, line: bytes | Refuse) -> Work | None:
+        command = parse_command(line) if isinstance(line, bytes) else line
+        if isinstance(command, Refuse):
+            self._verb = ""
+            self.refuse(command)
+            return None
+        self._verb = command.verb
+        return self.obey(command)
+
+    def _fill(self, sink: Sink) -> Callable[[], Work | None] | None:
+        """Give the sink what has come; return what then is to be done, None while it has not seen its end."""
         octets = self.input.take()
         if not octets:
             return None
@@ -206,23 +231,27 @@ class Conversation(Connection):
             return None
         then = self._then
         self._sink = self._then = None
-        self.input.put_back(rest)
-        return self._guard("DATA", then()) if then is not None else None
+        if rest:
+            self.input.put_back(rest)
+        return then
 
-    async def _refuse(self, refused: Refuse) -> None:
-        self.refuse(refused)
-
-    async def _guard(self, verb: str, work: Coroutine[Any, Any, None]) -> None:
-        """Carry out a command. Raises nothing: what goes wrong is a 451 that says nothing of itself (BROKER.md 26)."""
+    async def _guard(self, work: Work) -> None:
+        """Carry out the rest of a command. Raises nothing."""
         try:
-            try:
-                await work
-            except (Goodbye, HungUp):
-                raise
-            except Exception:  # whatever it is, the client must hear 451
-                self.log.exception("command failed", client=self.address, verb=verb)
-                self.reset()
-                self.refuse(replies.INTERNAL)
+            await work
+            if self._stopping:
+                self.refuse(replies.SHUTTING_DOWN)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client must hear 451)
+            self._end_of(error)
+
+    def _end_of(self, error: Exception) -> None:
+        """End the session, or only the command: what goes wrong is a 451 that says nothing of itself (BROKER.md 26)."""
+        try:
+            if isinstance(error, Goodbye | HungUp):
+                raise error
+            self.log.error("command failed", client=self.address, verb=self._verb, exc_info=error)
+            self.reset()
+            self.refuse(replies.INTERNAL)
             if self._stopping:
                 self.refuse(replies.SHUTTING_DOWN)
         except Goodbye as goodbye:
@@ -251,7 +280,7 @@ class Conversation(Connection):
             await self.more()
         return line
 
-    def receive(self, sink: S, then: Callable[[S], Work]) -> None:
+    def receive(self, sink: S, then: Callable[[S], Work | None]) -> None:
         """Give the octets that follow to `sink`; once it has seen its end, carry out `then`, as a command."""
         self._sink = sink
         self._then = lambda: then(sink)
@@ -261,6 +290,6 @@ class Conversation(Connection):
         """Do everything that comes before the first command."""
         raise NotImplementedError
 
-    async def obey(self, command: Command) -> None:
-        """Carry out one command."""
+    def obey(self, command: Command) -> Work | None:
+        """Carry out one command; return the rest of it, if it has to wait for something."""
         raise NotImplementedError

@@ -1,10 +1,10 @@
 """What each SMTP command does (RFC 5321 section 4.1); decisions are made in policy and params.py.
 
-Commands are coroutine functions: a policy hook is awaited where it is needed (how that runs: conversation.py).
+A command that has to wait returns a coroutine with the rest of it (how that runs: conversation.py).
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from services.ingress import replies
 from services.ingress.auth.authenticator import Authenticator, Peer
@@ -17,6 +17,7 @@ from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
 from services.ingress.protocol.conversation import Conversation
 from services.ingress.protocol.extensions import keywords
 from services.ingress.protocol.params import Offers
+from services.ingress.protocol.stepping import Work
 from services.ingress.protocol.voice import Goodbye
 from services.ingress.replies import Refuse
 from shared.config.model import Mode
@@ -39,15 +40,16 @@ class Session(Conversation):
         self.admit()
         self.say(Reply(220, None, f"{self.site.hostname} ESMTP Sluice"))
 
-    async def obey(self, command: Command) -> None:
-        """Carry out one command."""
+    def obey(self, command: Command) -> Work | None:
+        """Carry out one command; return the rest of it, if it has to wait for something."""
         method = COMMANDS.get(command.verb)
         if method is None:
             self.refuse(replies.UNKNOWN_COMMAND)
         elif command.argument and command.verb in WITHOUT_ARGUMENT:
             self.refuse(replies.NO_ARGUMENT)
         else:
-            await method(self, command.argument)
+            return method(self, command.argument)
+        return None
 
     def answer(self, result: Reply | Refuse, **fields: object) -> None:
         """Say the outcome of a command."""
@@ -100,12 +102,12 @@ class Session(Conversation):
 
     # Session commands.
 
-    async def helo(self, argument: str) -> None:
+    def helo(self, argument: str) -> None:
         """Greet, without extensions."""
         if self._hello(argument, extended=False):
             self.say(Reply(250, None, self.site.hostname))
 
-    async def ehlo(self, argument: str) -> None:
+    def ehlo(self, argument: str) -> None:
         """Greet, and list what this client may use, or may once it has authenticated on a submission listener."""
         if self._hello(argument, extended=True):
             lines = keywords(
@@ -170,39 +172,39 @@ class Session(Conversation):
         self.say_octets(b"334 " + challenge + b"\r\n")
         return await self.line(MAX_AUTH_LINE)
 
-    async def rset(self, _: str) -> None:
+    def rset(self, _: str) -> None:
         """Forget the transaction."""
         self.reset()
         self.say(Reply(250, "2.0.0", "Ok"))
 
-    async def noop(self, _: str) -> None:
+    def noop(self, _: str) -> None:
         """Do nothing."""
         self.say(Reply(250, "2.0.0", "Ok"))
 
-    async def vrfy(self, _: str) -> None:
+    def vrfy(self, _: str) -> None:
         """Tell nobody who exists (RFC 5321 section 7.3)."""
         self.say(Reply(252, "2.5.2", "Cannot verify, send a message to find out"))
 
-    async def expn(self, _: str) -> None:
+    def expn(self, _: str) -> None:
         """Tell nobody who is on a list."""
         self.refuse(replies.NOT_IMPLEMENTED)
 
-    async def help(self, _: str) -> None:
+    def help(self, _: str) -> None:
         """Point to the standard."""
         self.say(Reply(214, "2.0.0", "See RFC 5321"))
 
-    async def quit(self, _: str) -> None:
+    def quit(self, _: str) -> None:
         """End the session."""
         self.say(Reply(221, "2.0.0", "Bye"))
         raise Goodbye("quit")
 
     # The mail transaction.
 
-    async def mail(self, argument: str) -> None:
+    def mail(self, argument: str) -> None:
         """Begin a transaction."""
         self.answer(self._mail(argument), verb="MAIL", argument=argument[:300])
 
-    async def rcpt(self, argument: str) -> None:
+    def rcpt(self, argument: str) -> None:
         """Add a recipient."""
         self.answer(self._rcpt(argument), verb="RCPT", argument=argument[:300])
 
@@ -245,7 +247,7 @@ class Session(Conversation):
         added = self.envelope.add(mailbox, rcpt.params, self.site.settings.max_recipients)
         return Reply(250, "2.1.5", "Ok") if added else replies.TOO_MANY_RECIPIENTS
 
-    async def data(self, _: str) -> None:
+    def data(self, _: str) -> None:
         """Let the message come."""
         if self.envelope.origin is None:
             self.refuse(replies.NO_MAIL)
@@ -290,7 +292,7 @@ class Session(Conversation):
         return Transaction(client, origin, self.envelope.finished(), is_submission)
 
 
-COMMANDS: dict[str, Callable[[Session, str], Awaitable[None]]] = {
+COMMANDS: dict[str, Callable[[Session, str], Work | None]] = {
     "HELO": Session.helo,
     "EHLO": Session.ehlo,
     "STARTTLS": Session.starttls,
