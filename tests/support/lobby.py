@@ -1,0 +1,153 @@
+"""The real ingress without its listeners: sessions are made on wires in memory (wire.py), on a loop of the test's own.
+
+Strangers call from STRANGER, clients of the trusted network from TRUSTED. `users` are those of USERS.
+"""
+
+import asyncio
+import functools
+import io
+import json
+import re
+import ssl
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import msgspec
+import trustme
+
+from services.ingress.app import IngressApp, build
+from services.ingress.auth.users import add_user
+from services.ingress.protocol.session import Session
+from services.ingress.site import Door
+from shared import log
+from shared.config.model import Config, Log, Mode
+from shared.model import Message
+from tests.support.front import NO_DNS, front_config, with_tls
+from tests.support.recording import Recorder
+from tests.support.wire import PATIENCE, Caller, converse
+
+STRANGER = "203.0.113.9"
+TRUSTED = "127.0.0.2"
+USER = "carol@example.org"
+PASSWORD = "correct horse"
+
+T = TypeVar("T")
+
+
+class Papers(NamedTuple):
+    """What the ingress and its clients need of files: made once, as hashing passwords and keys takes time."""
+
+    config: Config
+    trust: ssl.SSLContext
+    """For clients: knows the authority that signed the server's certificate."""
+
+
+@functools.cache
+def papers(folder: Path) -> Papers:
+    """Write certificate, users and a recipient list into `folder` and return the configuration that names them."""
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "relay.pem")
+    add_user(folder / "users", USER, PASSWORD)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    return Papers(with_tls(front_config(folder), folder / "relay.pem", folder / "users"), trust)
+
+
+class Lobby:
+    """Use as a context manager. `problems` is what no session may ever leave behind."""
+
+    def __init__(self, papers: Papers, **ingress: Any) -> None:
+        config = papers.config
+        settings = msgspec.structs.replace(config.ingress, **ingress)
+        self.config = msgspec.structs.replace(config, ingress=settings)
+        self.trust = papers.trust
+        self.recorder = Recorder()
+        self.log = io.StringIO()
+        self._runner = asyncio.Runner()
+        self._unhandled: list[str] = []
+        self.app: IngressApp
+
+    def __enter__(self) -> Self:
+        log.set_up(Log(), "ingress", self.log)
+        self._runner.get_loop().set_exception_handler(lambda _, context: self._unhandled.append(repr(context)))
+        self.app = build(self.config, self.recorder, NO_DNS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.app.drain(5))
+        self._runner.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of the client's on the loop of the server."""
+        return self._runner.run(work)
+
+    def protocol(self, mode: Mode = Mode.RELAY) -> Session:
+        """Return a new session's protocol object, as a listener of this mode would make it."""
+        listener = next(listener for listener in self.config.ingress.listener if listener.mode is mode)
+        site = self.app._site
+        return Session(site, Door(listener, None if mode is Mode.SUBMISSIONS else site.tls))
+
+    async def call(self, peer: str = STRANGER, mode: Mode = Mode.RELAY) -> Caller:
+        """Connect and read the greeting."""
+        caller = Caller(self.protocol(mode), peer)
+        greeting = await caller.reply()
+        assert greeting.startswith("220 "), greeting
+        return caller
+
+    def converse(self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1) -> bytes:
+        """Send pieces in a session of their own, then the end of input; return all the server says."""
+
+        async def talk() -> bytes:
+            heard = await converse(self.protocol(), peer, pieces, turns)
+            await self.quiet()
+            return heard
+
+        return self.run(talk())
+
+    async def quiet(self) -> None:
+        """Return once every session has ended, or has had time enough to."""
+        until = time.monotonic() + PATIENCE
+        while self.app._site.open and time.monotonic() < until:
+            await asyncio.sleep(0)
+
+    def taken(self) -> list[Message]:
+        """Return the messages made durable since the last call."""
+        messages = self.recorder.messages
+        self.recorder.sends.clear()
+        return messages
+
+    def problems(self) -> list[str]:
+        """Return error lines of the log and exceptions that nobody handled, since the last call."""
+        lines = [line for line in self.log.getvalue().splitlines() if _is_bad(line)]
+        self.log.seek(0)
+        self.log.truncate()
+        lines += self._unhandled
+        self._unhandled.clear()
+        return lines
+
+    def leftovers(self) -> list[str]:
+        """Return what ended sessions must not leave: open sessions, counted connections, held budget."""
+        site = self.app._site
+        found = {"sessions": len(site.open), "connections": site.connections.open, "octets": site.budget.used}
+        return [f"{count} {what}" for what, count in found.items() if count]
+
+
+def essence(message: Message) -> object:
+    """Return what of a message must be equal when its transaction is repeated: all but id and time."""
+    item = message.item
+    content = message.content.replace(item.id.encode(), b"ID")
+    return (
+        item.envelope,
+        item.origin,
+        item.client,
+        re.sub(rb"\t\w{3}, \d+ \w{3} \d{4} [\d:]{8} \+0000", b"DATE", content),
+    )
+
+
+def _is_bad(line: str) -> bool:
+    try:
+        return json.loads(line).get("level") in {"error", "critical"}
+    except ValueError:
+        return True
