@@ -85,8 +85,11 @@ class Session(Conversation):
 
     @property
     def offers(self) -> Offers:
-        """The extensions this client may use: DSN and SMTPUTF8 are not for strangers (DESIGN section 7)."""
-        known = not self.is_stranger
+        """The extensions this client may use, or may once it has authenticated on a submission listener.
+
+        DSN and SMTPUTF8 are not for strangers (DESIGN section 7).
+        """
+        known = self.door.listener.mode is not Mode.RELAY or not self.is_stranger
         return Offers(dsn=known, smtputf8=known, auth=bool(self.mechanisms))
 
     @property
@@ -114,7 +117,7 @@ class Session(Conversation):
                 self.site.settings.max_message_size,
                 starttls=self.door.tls is not None and self.tls_version is None,
                 auth=self.mechanisms,
-                dsn_and_utf8=self.door.listener.mode is not Mode.RELAY or not self.is_stranger,
+                dsn_and_utf8=self.offers.dsn,
             )
             self.say_lines(250, [self.site.hostname, *lines])
 
