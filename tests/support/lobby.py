@@ -7,6 +7,7 @@ import asyncio
 import functools
 import io
 import json
+import os
 import re
 import ssl
 import time
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 import trustme
+from argon2 import PasswordHasher
 
 from services.ingress.app import IngressApp, build
-from services.ingress.auth.users import add_user
+from services.ingress.auth import scram
 from services.ingress.protocol.session import Session
 from services.ingress.site import Door
 from shared import log
@@ -49,7 +51,9 @@ def papers(folder: Path) -> Papers:
     """Write certificate, users and a recipient list into `folder` and return the configuration that names them."""
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "relay.pem")
-    add_user(folder / "users", USER, PASSWORD)
+    # As `sluice user add` writes it, but with a hash that costs no time.
+    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    (folder / "users").write_text(f"{USER}:{hashed}:{scram.derive(PASSWORD, os.urandom(scram.SALT_OCTETS))}\n")
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     return Papers(with_tls(front_config(folder), folder / "relay.pem", folder / "users"), trust)
@@ -87,13 +91,32 @@ class Lobby:
         """Return a new session's protocol object, as a listener of this mode would make it."""
         listener = next(listener for listener in self.config.ingress.listener if listener.mode is mode)
         site = self.app._site
-        return Session(site, Door(listener, None if mode is Mode.SUBMISSIONS else site.tls))
+        tls = site.tls if mode is Mode.RELAY else site.submission_tls
+        return Session(site, Door(listener, None if mode is Mode.SUBMISSIONS else tls))
 
     async def call(self, peer: str = STRANGER, mode: Mode = Mode.RELAY) -> Caller:
         """Connect and read the greeting."""
-        caller = Caller(self.protocol(mode), peer)
+        session = self.protocol(mode)
+        if mode is Mode.SUBMISSIONS:
+            caller = await self._shake_hands(session, peer)
+        else:
+            caller = Caller(session, peer)
         greeting = await caller.reply()
         assert greeting.startswith("220 "), greeting
+        return caller
+
+    async def _shake_hands(self, session: Session, peer: str) -> Caller:
+        """Connect over TLS from the first octet, as a listener with `ssl` does it."""
+        caller = Caller(asyncio.Protocol(), peer)
+        context = self.app._site.submission_tls
+        assert context is not None
+        loop = asyncio.get_running_loop()
+        shaking = loop.create_task(loop.start_tls(caller.wire, session, context, server_side=True))
+        await asyncio.sleep(0)
+        await caller.start_tls(self.trust)
+        transport = await shaking
+        assert transport is not None
+        session.connection_made(transport)
         return caller
 
     def converse(self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1) -> bytes:
