@@ -14,6 +14,8 @@ class Refuse(NamedTuple):
 
     reply: Reply
     rule: str
+    ends: bool = False
+    """Whether the session ends with it, as it does with every 421."""
 
 
 def refuse(rule: str, code: int, enhanced: str, text: str) -> Refuse:
@@ -29,7 +31,9 @@ NO_ARGUMENT = refuse("syntax", 501, "5.5.4", "This command takes no argument")
 BAD_HELO = refuse("syntax", 501, "5.5.4", "A host name or address literal is needed after EHLO or HELO")
 MAIL_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
 RCPT_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
-BDAT_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: BDAT size [LAST]; goodbye, as no end of the chunk is known")
+BDAT_SYNTAX = Refuse(
+    Reply(501, "5.5.4", "Syntax: BDAT size [LAST]; goodbye, as no end of the chunk is known"), "syntax", ends=True
+)
 NOT_IMPLEMENTED = refuse("syntax", 502, "5.5.1", "Command not implemented")
 NOT_SMTP = refuse("syntax", 421, "4.7.0", "This is an SMTP server, goodbye")
 TOO_MANY_ERRORS = refuse("errors", 421, "4.7.0", "Too many errors, goodbye")
@@ -39,6 +43,7 @@ NO_HELO = refuse("sequence", 503, "5.5.1", "Send EHLO first")
 NESTED_MAIL = refuse("sequence", 503, "5.5.1", "A sender was given already")
 NO_MAIL = refuse("sequence", 503, "5.5.1", "Send MAIL first")
 NO_RCPT = refuse("sequence", 554, "5.5.1", "No valid recipients")
+BDAT_OPEN = refuse("sequence", 503, "5.5.1", "The message is being sent by BDAT")
 MAIL_OPEN = refuse("sequence", 503, "5.5.1", "Not within a mail transaction")
 
 # TLS and authentication.

@@ -67,7 +67,7 @@ IN_TRANSACTION: dict[str, tuple[bytes, ...]] = {
 STATES = {**IN_PLAIN_TEXT, **UNDER_TLS, **IN_TRANSACTION}
 
 CHANGES = {"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "QUIT"}
-"""Commands after which the session is in another state, if they succeed. No other reply changes it."""
+"""Commands after which the session is in another state, if they succeed. No other reply changes it, but BDAT's."""
 MANY_ERRORS = 15
 
 
@@ -144,7 +144,7 @@ async def replies_of(begin: Callable[[], Awaitable[Caller]], commands: Iterable[
         reply = replies[command] = short(await caller.ask(written_out(command.encode())))
         errors += reply.startswith("5")
         verb = command.partition(" ")[0].upper()
-        if (verb in CHANGES and reply < "4") or reply.startswith("421") or errors == MANY_ERRORS:
+        if (verb in CHANGES and reply < "4") or verb == "BDAT" or reply.startswith("421") or errors == MANY_ERRORS:
             caller.wire.cut()
             caller, errors = await begin(), 0
     caller.wire.cut()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 END = b"\r\n.\r\n"
 _REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r\n)*\d{3} [^\r\n]*\r\n")
-_BDAT = re.compile(rb"BDAT +([0-9]{1,18})( +LAST)? *", re.IGNORECASE)
+_BDAT = re.compile(rb"BDAT +([0-9]{1,20})( +LAST)? *", re.IGNORECASE)
 _QUEUED = re.compile(rb"250 2\.0\.0 [^\r\n]*queued as ([0-9A-Z]{26})")
 
 

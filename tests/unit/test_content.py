@@ -201,3 +201,17 @@ def test_stuffing_is_undone_whatever_the_chunks(lines: list[bytes], cuts: list[i
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[a:b] for a, b in itertools.pairwise(places)]
     assert read(*chunks) == (content, None, b"REST")
+
+
+@pytest.mark.parametrize("kind", [Content, ChunkedContent])
+@pytest.mark.parametrize("size", [2, 3, 1000, 5000])
+def test_a_message_in_small_pieces_is_kept_in_few(kind: type[Content | ChunkedContent], size: int) -> None:
+    """Each object costs some fifty octets more than it holds: the budget must not be eaten by those."""
+    stream = b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 3000
+    content = kind(100_000)
+    for at in range(0, len(stream), size):
+        content.feed(stream[at : at + size])
+    content.feed(b".\r\n") if kind is Content else content.finish()
+    assert b"".join(content.chunks) == stream
+    assert content.size == len(stream)
+    assert len(content.chunks) <= len(stream) // 2048 + 1

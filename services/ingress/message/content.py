@@ -15,6 +15,8 @@ from services.ingress.replies import Refuse
 END = b"\r\n.\r\n"
 STUFFED = b"\r\n."
 """Where a line begins with a dot that is not the message's (RFC 5321 section 4.5.2), or that ends it."""
+SMALL = 4096
+"""Pieces are put together up to so many octets: each object costs more than a few octets do."""
 _PREFIXES = tuple(END[:length] for length in range(len(END) - 1, 0, -1))
 
 
@@ -48,6 +50,13 @@ class Stored:
             return replies.NUL_OCTET
         return replies.BARE_LINE_END if self._has_bare else None
 
+    def feed(self, octets: bytes) -> bytes | None:
+        """Take more octets. Return what follows the end of the message if they tell it, None before."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Take the end of the message where the octets do not tell it."""
+
     def spoil(self, fault: Refuse) -> None:
         """Store no more and forget what was stored: the message will be refused."""
         self._spoilt = self._spoilt or fault
@@ -70,7 +79,10 @@ class Stored:
         if self.fault is not None:
             self._forget()
         else:
-            self.chunks.append(piece)
+            if self.chunks and len(self.chunks[-1]) + len(piece) <= SMALL:
+                self.chunks[-1] += piece
+            else:
+                self.chunks.append(piece)
             self.size += len(piece)
 
 

@@ -2,15 +2,13 @@
 
 import asyncio
 import time
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from services.ingress import replies
 from services.ingress.auth.from_field import decide_author
 from services.ingress.mailauth.fields import Parts, split
 from services.ingress.mailauth.results import without_claims
 from services.ingress.mailauth.verify import NOT_VERIFIED, Finding
-from services.ingress.message.budget import Budget, Share
-from services.ingress.message.content import Content
 from services.ingress.message.received import Arrival, loop, received_field
 from services.ingress.message.submission import missing_fields
 from services.ingress.policy.relay import may_use
@@ -26,50 +24,6 @@ from shared.smtp.reply import Reply
 
 LOGGED_RECIPIENTS = 20
 """So many recipients stand on the log line of a message; the number of all does too."""
-
-
-class Incoming:
-    """A message that is being received, and its share of the budget. Use as a context manager once it is complete."""
-
-    __slots__ = ("_content", "_share", "octets")
-
-    def __init__(self, limit: int, budget: Budget) -> None:
-        self._content = Content(limit)
-        self._share = Share(budget)
-        self.octets = 0
-        """As they came, stuffing included."""
-
-    def reserve(self, size: int) -> bool:
-        """Hold what MAIL declared; False if there is no room for it."""
-        return self._share.hold(max(size, 1))
-
-    def feed(self, octets: bytes) -> bytes | None:
-        """Take octets. Return those behind the final dot once that is reached, None before."""
-        self.octets += len(octets)
-        rest = self._content.feed(octets)
-        if not self._share.hold(self._content.size):
-            self._content.spoil(replies.NO_ROOM)
-        return rest
-
-    @property
-    def fault(self) -> Refuse | None:
-        """Why the message is refused, known at its end."""
-        return self._content.fault
-
-    @property
-    def chunks(self) -> list[bytes]:
-        """The content."""
-        return self._content.chunks
-
-    def close(self) -> None:
-        """Give back the share of the budget."""
-        self._share.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Transaction(NamedTuple):

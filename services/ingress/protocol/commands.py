@@ -25,15 +25,20 @@ class Command(NamedTuple):
 def parse_command(line: bytes) -> Command | Refuse:
     """Read a line that came without its line end."""
     if len(line) > (MAX_AUTH_LINE if line[:5].upper() == b"AUTH " else MAX_LINE):
-        return replies.LINE_TOO_LONG
+        return _refused(line, replies.LINE_TOO_LONG)
     if _CONTROL.search(line):
-        return replies.BAD_OCTETS
+        return _refused(line, replies.BAD_OCTETS)
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        return replies.BAD_OCTETS
+        return _refused(line, replies.BAD_OCTETS)
     verb, _, argument = text.partition(" ")
     if verb.upper() in _OTHER_PROTOCOLS:
         # A browser or proxy made to talk to us must not go on to "send" a body full of commands.
         return replies.NOT_SMTP
     return Command(verb.upper(), argument.strip(" "))
+
+
+def _refused(line: bytes, why: Refuse) -> Refuse:
+    """Return the refusal of a line; after a faulty BDAT, what follows would be content taken for commands."""
+    return replies.BDAT_SYNTAX if line[:4].upper() == b"BDAT" else why

@@ -25,14 +25,11 @@ class Sink(Protocol):
     """Takes octets that are no commands."""
 
     @property
-    def octets(self) -> int:
-        """So many were taken."""
+    def wanted(self) -> int | None:
+        """So many may be fed; None: any number."""
 
     def feed(self, octets: bytes) -> bytes | None:
         """Take octets. Return those behind the end once that is reached, None before."""
-
-    def close(self) -> None:
-        """Give back what is held: the session ends before the end is reached."""
 
 
 class Connection(Voice, asyncio.BufferedProtocol):
@@ -69,7 +66,10 @@ class Connection(Voice, asyncio.BufferedProtocol):
 
     def get_buffer(self, _: int) -> memoryview:
         """Return where the next octets go: one buffer for all, emptied before anybody else reads."""
-        return self.site.arena if self._sink is not None else self.site.arena[:COMMAND_OCTETS]
+        if self._sink is None:
+            return self.site.arena[:COMMAND_OCTETS]
+        wanted = self._sink.wanted
+        return self.site.arena if wanted is None else self.site.arena[: wanted + COMMAND_OCTETS]
 
     def buffer_updated(self, count: int) -> None:
         """Work on what has come, or keep it until the command that is being carried out has ended."""
@@ -133,9 +133,8 @@ class Connection(Voice, asyncio.BufferedProtocol):
             return
         self.end = end
         unread = self._paused or self._sink is not None or len(self.input) > 0
-        if self._sink is not None:
-            self._sink.close()
-            self._sink = None
+        self._sink = None
+        self.envelope.close()
         self.input.discard()
         self._rouse()
         if self.lost:
@@ -177,6 +176,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
 
     def reset(self) -> None:
         """Forget the mail transaction."""
+        self.envelope.close()
         self.envelope = Draft()
 
     def _rouse(self) -> None:

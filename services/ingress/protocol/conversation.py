@@ -49,10 +49,10 @@ class Conversation(Connection):
         self._wake: asyncio.Future[None] | None = None
         """The task sleeps on it while there is nothing for it to do."""
         self._then: Callable[[], Work | None] | None = None
-        self._verb = "connect"
+        self.verb = "connect"
         """Of the command that is being carried out, for the log."""
-        self._began = self._since = self.loop.time()
-        """When the content began; when the client was last done with something."""
+        self._since = self.loop.time()
+        """When the client was last done with something."""
         self._stopping = False
         self._admitted: str | None = None
 
@@ -144,10 +144,13 @@ class Conversation(Connection):
         now = self.loop.time()
         pace = self.site.pace
         due: Refuse | float = now + pace.look
-        if self._sink is not None:
-            due = content_deadline(pace, Progress(self._began, self._since, self._sink.octets), now)
-        elif self._more is not None or not self._busy:
-            due = command_deadline(pace, self._since, now)
+        if self._more is not None or not self._busy:
+            message = self.envelope.incoming  # between BDAT's chunks, too
+            due = (
+                command_deadline(pace, self._since, now)
+                if message is None
+                else content_deadline(pace, Progress(message.began, self._since, message.octets), now)
+            )
         self._alarm = None
         if isinstance(due, Refuse):
             self._dismiss(due)
@@ -194,7 +197,6 @@ class Conversation(Connection):
                 then = self._fill(self._sink)
                 if then is None:
                     return False
-                self._verb = "DATA"
                 rest = then()
             if rest is None and self._stopping:
                 self.refuse(replies.SHUTTING_DOWN)
@@ -214,15 +216,15 @@ class Conversation(Connection):
     def _command(self, line: bytes | Refuse) -> Work | None:
         command = parse_command(line) if isinstance(line, bytes) else line
         if isinstance(command, Refuse):
-            self._verb = ""
+            self.verb = ""
             self.refuse(command)
             return None
-        self._verb = command.verb
+        self.verb = command.verb
         return self.obey(command)
 
     def _fill(self, sink: Sink) -> Callable[[], Work | None] | None:
         """Give the sink what has come; return what then is to be done, None while it has not seen its end."""
-        octets = self.input.take()
+        octets = self.input.take(sink.wanted)
         if not octets:
             return None
         self._since = self.loop.time()
@@ -249,7 +251,7 @@ class Conversation(Connection):
         try:
             if isinstance(error, Goodbye | HungUp):
                 raise error
-            self.log.error("command failed", client=self.address, verb=self._verb, exc_info=error)
+            self.log.error("command failed", client=self.address, verb=self.verb, exc_info=error)
             self.reset()
             self.refuse(replies.INTERNAL)
             if self._stopping:
@@ -284,7 +286,7 @@ class Conversation(Connection):
         """Give the octets that follow to `sink`; once it has seen its end, carry out `then`, as a command."""
         self._sink = sink
         self._then = lambda: then(sink)
-        self._began = self._since = self.loop.time()
+        self._since = self.loop.time()
 
     async def open(self) -> None:
         """Do everything that comes before the first command."""

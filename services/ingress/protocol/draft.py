@@ -1,5 +1,6 @@
 """What a session knows between commands: the client, and the mail transaction so far (RFC 5321 section 3.3)."""
 
+from services.ingress.message.incoming import Incoming
 from services.ingress.protocol.params import MailParams, RcptParams
 from shared.model import Envelope, Origin, Recipient
 from shared.smtp.address import Mailbox
@@ -24,7 +25,7 @@ class State:
 class Draft:
     """Of the transaction; filled by MAIL and RCPT, a fresh one replaces it after DATA, RSET, EHLO and STARTTLS."""
 
-    __slots__ = ("origin", "params", "recipients", "sender")
+    __slots__ = ("incoming", "origin", "params", "recipients", "sender")
 
     def __init__(self) -> None:
         self.origin: Origin | None = None
@@ -33,6 +34,13 @@ class Draft:
         self.params = _NO_PARAMS
         self.recipients: dict[str, Recipient] = {}
         """By canonical address: one named twice gets one copy."""
+        self.incoming: Incoming | None = None
+        """The content, once it has begun."""
+
+    def close(self) -> None:
+        """Give back what the content holds."""
+        if self.incoming is not None:
+            self.incoming.close()
 
     def begin(self, sender: Mailbox | None, origin: Origin, params: MailParams) -> None:
         """Begin the transaction."""

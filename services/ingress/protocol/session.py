@@ -9,10 +9,13 @@ from collections.abc import Callable
 from services.ingress import replies
 from services.ingress.auth.authenticator import Authenticator, Peer
 from services.ingress.auth.mechanisms import MECHANISMS
-from services.ingress.message.intake import Incoming, Transaction, accept
+from services.ingress.message.content import ChunkedContent, Content, Stored
+from services.ingress.message.incoming import ChunkOf, Incoming
+from services.ingress.message.intake import Transaction, accept
 from services.ingress.message.received import protocol
 from services.ingress.policy.relay import Party, decide_recipient, decide_sender
 from services.ingress.protocol.arguments import read_mail, read_rcpt
+from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
 from services.ingress.protocol.conversation import Conversation
 from services.ingress.protocol.extensions import keywords
@@ -240,6 +243,8 @@ class Session(Conversation):
     def _rcpt(self, argument: str) -> Reply | Refuse:
         if self.envelope.origin is None:
             return replies.NO_MAIL
+        if self.envelope.incoming is not None:
+            return replies.BDAT_OPEN
         smtputf8 = self.envelope.params.smtputf8
         rcpt = read_rcpt(argument, self.offers, extended=self.session.extended_smtp, smtputf8=smtputf8)
         if isinstance(rcpt, Refuse):
@@ -252,18 +257,56 @@ class Session(Conversation):
 
     def data(self, _: str) -> None:
         """Let the message come."""
-        if self.envelope.origin is None:
-            self.refuse(replies.NO_MAIL)
-        elif not self.envelope.recipients:
-            self.refuse(replies.NO_RCPT)
-        else:
-            incoming = Incoming(self.site.settings.max_message_size, self.site.budget)
-            if incoming.reserve(self.envelope.params.size):
+        refused = replies.BDAT_OPEN if self.envelope.incoming is not None else self._not_ready()
+        if refused is None:
+            incoming = self._begin(Content(self.site.settings.max_message_size))
+            refused = incoming.fault
+            if refused is None:
                 self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
                 self.receive(incoming, self._received)
-            else:
-                self.reset()
-                self.refuse(replies.NO_ROOM, verb="DATA")
+                return
+            self.reset()
+        self.refuse(refused, verb="DATA")
+
+    def bdat(self, argument: str) -> Work | None:
+        """Let a chunk of the message come; the chunks of a message that is refused are read as well (RFC 3030 2)."""
+        announced = parse_bdat(argument)
+        if isinstance(announced, Refuse):
+            self.refuse(announced, verb="BDAT")
+            return None
+        limit = self.site.settings.max_message_size
+        incoming = self.envelope.incoming or self._begin(ChunkedContent(limit))
+        if incoming.octets + announced.octets > limit:
+            incoming.spoil(replies.TOO_LARGE)
+        chunk = ChunkOf(incoming, announced.octets, last=announced.last)
+        if chunk.octets:
+            self.receive(chunk, self._chunk_received)
+            return None
+        return self._chunk_received(chunk)
+
+    def _not_ready(self) -> Refuse | None:
+        """Return why no content can come now."""
+        if self.envelope.origin is None:
+            return replies.NO_MAIL
+        return None if self.envelope.recipients else replies.NO_RCPT
+
+    def _begin(self, content: Stored) -> Incoming:
+        """Return the message whose content begins. It is at fault already if it will be refused."""
+        incoming = self.envelope.incoming = Incoming(content, self.site.budget, self.loop.time())
+        refused = self._not_ready()
+        if refused is None and not incoming.reserve(self.envelope.params.size):
+            refused = replies.NO_ROOM
+        if refused is not None:
+            incoming.spoil(refused)
+        return incoming
+
+    def _chunk_received(self, chunk: ChunkOf) -> Work | None:
+        if chunk.last:
+            chunk.incoming.finish()
+        if chunk.last or chunk.incoming.fault is not None:
+            return self._received(chunk.incoming)
+        self.say(Reply(250, "2.0.0", f"{chunk.octets} octets received"))
+        return None
 
     async def _received(self, incoming: Incoming) -> None:
         """Make the message durable and say so."""
@@ -271,7 +314,7 @@ class Session(Conversation):
             result = incoming.fault or await accept(self.site, self._transaction(), incoming.chunks)
         self.messages += isinstance(result, Reply)
         self.reset()
-        self.answer(result, verb="DATA")
+        self.answer(result, verb=self.verb)
 
     def _transaction(self) -> Transaction:
         party = self.party
@@ -303,6 +346,7 @@ COMMANDS: dict[str, Callable[[Session, str], Work | None]] = {
     "MAIL": Session.mail,
     "RCPT": Session.rcpt,
     "DATA": Session.data,
+    "BDAT": Session.bdat,
     "RSET": Session.rset,
     "NOOP": Session.noop,
     "VRFY": Session.vrfy,

@@ -57,13 +57,13 @@ class Voice:
         self.said += len(octets)
 
     def refuse(self, refused: Refuse, **fields: object) -> None:
-        """Say why not, under its rule in log and metric. A 421, or one error too many, ends the session."""
+        """Say why not, under its rule in log and metric. Some, and one error too many, end the session."""
         self.record(refused, **fields)
         self.errors += refused.reply.is_permanent
         if self.errors >= (MAX_ERRORS if self.is_stranger else MAX_ERRORS_OF_OURS):
             refused = replies.TOO_MANY_ERRORS
             self.record(refused)
-        if refused.reply.code == 421:
+        if refused.reply.code == 421 or refused.ends:
             raise Goodbye(refused.rule)
 
     def record(self, refused: Refuse, **fields: object) -> None:
