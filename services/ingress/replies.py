@@ -124,7 +124,7 @@ SEVERAL_AUTHORS = refuse("ingress.authentication.dmarc", 550, "5.7.1", "The mess
 
 # Content.
 HEADER_TOO_LARGE = refuse("content", 552, "5.3.4", "The header section is larger than 1 MiB")
-BARE_LINE_END = refuse("content", 550, "5.6.0", "Message contains a bare CR or LF; lines end in CRLF")
+BARE_LINE_END = refuse("ingress.bare_line_ends", 550, "5.6.0", "Message contains a bare CR or LF; lines end in CRLF")
 NUL_OCTET = refuse("content", 550, "5.6.0", "Message contains a NUL octet")
 TOO_MANY_HOPS = refuse("ingress.max_hops", 554, "5.4.6", "Too many hops, the message is going round")
 FOREIGN_AUTHOR = refuse("auth.check_from_header", 550, "5.7.1", "You may not use the address in the From field")

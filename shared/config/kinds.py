@@ -266,6 +266,7 @@ RateKey = Annotated[str, Meta(extra={"check": one_of("client", "network", "user"
 RuleAction = Annotated[str, Meta(extra={"check": one_of("strip", "block", "quarantine")})]
 SpfFailAction = Annotated[str, Meta(extra={"check": one_of("accept", "reject")})]
 DmarcAction = Annotated[str, Meta(extra={"check": one_of("report", "enforce")})]
+BareLineEnds = Annotated[str, Meta(extra={"check": one_of("refuse", "repair")})]
 AmbiguousAction = Annotated[str, Meta(extra={"check": one_of("pass", "block", "quarantine")})]
 Level = Annotated[str, Meta(extra={"check": one_of("debug", "info", "warning", "error")})]
 Count = Annotated[int, Meta(ge=1)]

@@ -7,6 +7,7 @@ import msgspec
 from shared.config.kinds import (
     Algorithm,
     AmbiguousAction,
+    BareLineEnds,
     BrokerUrl,
     Claim,
     Count,
@@ -159,6 +160,8 @@ class Ingress(Section, frozen=True):
     max_connections: Count = 1000
     max_connections_per_client: Count = 100
     max_hops: Count = 50
+    bare_line_ends: BareLineEnds = "refuse"
+    """refuse or repair: content with a CR or LF outside of a CRLF, which other servers may take for a line end."""
     command_timeout: Duration = Duration(300)
     data_timeout: Duration = Duration(180)
     """Between two blocks of a message's content."""

@@ -168,6 +168,17 @@ def test_the_size_limit_holds_for_all_chunks_together() -> None:
         assert len(front.recorder.sends) == 1
 
 
+def test_a_chunk_over_the_limit_is_not_even_held() -> None:
+    with Front(front_config(max_message_size=10_000)) as front, ready(front) as talk:
+        talk.send(b"BDAT 10001 LAST\r\n" + b"x" * 9000)
+        wait_for(lambda: any(session.envelope.incoming for session in front.app._site.open))
+        (session,) = front.app._site.open
+        wait_for(lambda: session.envelope.incoming is not None and session.envelope.incoming.octets == 9000)
+        assert front.app._site.budget.used == 1
+        talk.send(b"x" * 1001)
+        assert talk.reply().startswith("552 5.3.4 ")
+
+
 def test_the_budget_holds_for_chunks() -> None:
     with Front(front_config(buffer=100_000)) as front:
         with ready(front) as one, ready(front) as two:
@@ -239,4 +250,4 @@ def test_a_refused_message_is_logged_under_its_rule_and_command() -> None:
             assert talk.reply().startswith("550 5.6.0 ")
         lines = [json.loads(line) for line in front.log.getvalue().splitlines()]
     (refused,) = [line for line in lines if line["event"] == "refused"]
-    assert (refused["rule"], refused["verb"]) == ("content", "BDAT")
+    assert (refused["rule"], refused["verb"]) == ("ingress.bare_line_ends", "BDAT")

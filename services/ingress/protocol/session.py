@@ -259,7 +259,7 @@ class Session(Conversation):
         """Let the message come."""
         refused = replies.BDAT_OPEN if self.envelope.incoming is not None else self._not_ready()
         if refused is None:
-            incoming = self._begin(Content(self.site.settings.max_message_size))
+            incoming = self._begin(Content(self.site.settings.max_message_size, repair=self._repairs))
             refused = incoming.fault
             if refused is None:
                 self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
@@ -275,7 +275,7 @@ class Session(Conversation):
             self.refuse(announced, verb="BDAT")
             return None
         limit = self.site.settings.max_message_size
-        incoming = self.envelope.incoming or self._begin(ChunkedContent(limit))
+        incoming = self.envelope.incoming or self._begin(ChunkedContent(limit, repair=self._repairs))
         if incoming.octets + announced.octets > limit:
             incoming.spoil(replies.TOO_LARGE)
         chunk = ChunkOf(incoming, announced.octets, last=announced.last)
@@ -283,6 +283,10 @@ class Session(Conversation):
             self.receive(chunk, self._chunk_received)
             return None
         return self._chunk_received(chunk)
+
+    @property
+    def _repairs(self) -> bool:
+        return self.site.settings.bare_line_ends == "repair"
 
     def _not_ready(self) -> Refuse | None:
         """Return why no content can come now."""
