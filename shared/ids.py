@@ -10,8 +10,12 @@ LENGTH = 26
 _TIME_CHARS = 10
 
 
+_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
+
+
 def _base32(number: int, chars: int) -> str:
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(5 * (chars - 1), -1, -5))
+    """Return an even number of characters, most significant first."""
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(5 * chars - 10, -1, -10)])
 
 
 def new_id(now: float, entropy: bytes | None = None) -> str:

@@ -24,6 +24,11 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A last label that resolvers read as part of an IPv4 address."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PLAIN_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_END = r"(?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_PLAIN_DOMAIN = rf"(?:[A-Za-z0-9_]{_PLAIN_END}\.)*[A-Za-z]{_PLAIN_END}"
+_PLAIN_PATH = re.compile(rf"<({_PLAIN_ATOM}(?:\.{_PLAIN_ATOM})*)@({_PLAIN_DOMAIN})>(?= |\Z)")
+"""The path of nearly every command: ASCII, no quotes, the last label no number. For this one look is enough."""
 
 
 class BadAddress(NamedTuple):
@@ -107,7 +112,13 @@ def parse_path(text: str) -> Path | BadAddress:
     `text` is what follows `FROM:` or `TO:`; spaces before the bracket, common in practice, are forgiven.
     `<postmaster>` without a domain is a mailbox with the domain "" (RFC 5321 section 4.1.1.3).
     """
-    text = text.lstrip(" ")
+    plain = _PLAIN_PATH.match(text)
+    if plain is not None and plain.end(1) - 1 <= MAX_LOCAL and plain.end(2) - 1 <= MAX_MAILBOX:
+        return Path(Mailbox(plain[1], plain[2].lower()), text[plain.end() :].strip(" "))
+    return _parse_any_path(text.lstrip(" "))
+
+
+def _parse_any_path(text: str) -> Path | BadAddress:
     if not text.startswith("<"):
         return BadAddress("the address is not in angle brackets")
     end = _closing_bracket(text)

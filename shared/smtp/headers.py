@@ -20,8 +20,11 @@ def header_section(content: bytes) -> bytes:
 def field_values(content: bytes, name: str) -> list[bytes]:
     """Return the values of every field of that name, unfolded, top first; the name in any case."""
     wanted = name.lower().encode("ascii")
+    section = header_section(content)
+    if wanted not in section.lower():
+        return []
     values = []
-    for line in _FOLD.sub(b"", header_section(content)).split(b"\r\n"):
+    for line in _FOLD.sub(b"", section).split(b"\r\n"):
         head, colon, value = line.partition(b":")
         if colon and head.rstrip(b" \t").lower() == wanted:
             values.append(value.strip())

@@ -26,4 +26,6 @@ class Reply(msgspec.Struct, frozen=True):
         return self.enhanced or f"{self.code // 100}.0.0"
 
     def __str__(self) -> str:
+        if self.enhanced and self.text:  # nearly all
+            return f"{self.code} {self.enhanced} {self.text}"
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)

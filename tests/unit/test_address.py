@@ -1,9 +1,10 @@
 """Envelope addresses: one canonical mailbox or a reason (RFC 5321 section 4.1.2)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.smtp import address
 from shared.smtp.address import BadAddress, Mailbox, Path, parse_domain, parse_mailbox, parse_path, quote_local
 
 GOOD = [
@@ -158,3 +159,17 @@ def test_a_domain_is_as_hostile_as_a_mailbox() -> None:
     assert parse_domain("Example.ORG.") == "example.org"
     assert isinstance(parse_domain(""), BadAddress)
     assert isinstance(parse_domain("."), BadAddress)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "B", "0", "x1", "-", "_", ".", "..", "@", '"', "%", "é", "0x1", "a" * 63, "b" * 64]))
+    .map("".join)
+    .map(lambda inner: f"<{inner}>"),
+    st.sampled_from(["", " SIZE=1", "x", "\n"]),
+)
+@example("<a@b.example>", "\n")
+@example(f"<{'a' * 64}@b.example>", "")
+@example(f"<a@{'b' * 60}.{'c' * 63}.{'d' * 63}.{'e' * 63}>", "")
+def test_the_quick_reading_of_a_path_is_the_strict_one(path: str, rest: str) -> None:
+    """Plain paths are read by one expression: it never says anything else than the whole parser."""
+    assert parse_path(path + rest) == address._parse_any_path(path + rest)

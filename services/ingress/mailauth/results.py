@@ -12,6 +12,9 @@ from services.ingress.mailauth.syntax import without_comments
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"  # noqa: S105  (a token of the header's grammar)
 _ID = re.compile(rf'[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))(?:[ \t]+[0-9]+)?[ \t]*(?:;|$)', re.ASCII)
+_NAME = b"authentication-results"
+_UNSEEN = bytes(octet for octet in range(256) if not 0x20 < octet < 0x7F)
+"""Octets that a lenient reader may overlook in a field's name."""
 _PLAIN = re.compile(rf"{_TOKEN}(?:@{_TOKEN})?", re.ASCII)
 
 
@@ -59,9 +62,17 @@ def without_claims(fields: Sequence[Field], hostname: str) -> tuple[Field, ...]:
     return tuple(field for field in fields if not _is_claim(field, hostname))
 
 
+def may_have_claims(section: bytes) -> bool:
+    """Return whether a header section may have a field of that name, however it is written. Quick, for most have none.
+
+    A look at the octets alone: `without_claims` decides.
+    """
+    return _NAME in section.translate(None, _UNSEEN).lower()
+
+
 def _is_claim(field: Field, hostname: str) -> bool:
     name = field.raw.replace(b"\r\n", b"").partition(b":")[0]
-    if bytes(octet for octet in name if 0x20 < octet < 0x7F).lower() != b"authentication-results":
+    if name.translate(None, _UNSEEN).lower() != _NAME:
         return False
     identity = authserv_id(field.value)
     return identity is None or identity.rstrip(".") == hostname.lower()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.ingress import replies
 from services.ingress.auth.from_field import decide_author
 from services.ingress.mailauth.fields import Parts, split
-from services.ingress.mailauth.results import without_claims
+from services.ingress.mailauth.results import may_have_claims, without_claims
 from services.ingress.mailauth.verify import NOT_VERIFIED, Finding
 from services.ingress.message.received import Arrival, loop, received_field
 from services.ingress.message.submission import missing_fields
@@ -19,11 +19,14 @@ from shared import log, metrics
 from shared.errors import BrokerError, BrokerFull, MessageTooLarge
 from shared.ids import new_id
 from shared.model import Client, Envelope, Item, Message, Origin, Place, Send
-from shared.smtp.headers import SCAN_LIMIT, starts_with_field
+from shared.smtp.headers import SCAN_LIMIT, header_section, starts_with_field
 from shared.smtp.reply import Reply
 
 LOGGED_RECIPIENTS = 20
 """So many recipients stand on the log line of a message; the number of all does too."""
+
+LARGE = 1024 * 1024
+"""Octets of a message that is worth a thread."""
 
 
 class Transaction(NamedTuple):
@@ -63,16 +66,23 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
         accepted_at=now,
     )
     size = sum(map(len, chunks))
-    content = b"".join(
-        (_prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission), *chunks)
-    )
+    prefix = _prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission)
+    content = await _joined(prefix, chunks, size)
     chunks.clear()
     refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
     if refused is not None:
         return refused
     metrics.accepted.labels(str(item.origin)).inc()
-    _log_accepted(item, found, size, time.monotonic() - started)
+    _log_accepted(site, item, found, size, time.monotonic() - started)
     return Reply(250, "2.0.0", f"Ok: queued as {item.id}")
+
+
+async def _joined(prefix: bytes, chunks: list[bytes], size: int) -> bytes:
+    """Return the message as one; a large one is put together in a thread, where join lets the others go on."""
+    pieces = (prefix, *chunks)
+    if size < LARGE:
+        return b"".join(pieces)
+    return await asyncio.get_running_loop().run_in_executor(None, b"".join, pieces)
 
 
 def _foreign_author(rules: Rules, user: str | None, head: bytes) -> Refuse | None:
@@ -91,11 +101,15 @@ async def _authenticated(
     """
     if transaction.origin is Origin.TRUSTED:
         return NOT_VERIFIED
+    is_to_be_verified = site.verifier is not None and transaction.origin is Origin.INBOUND
+    section = header_section(head)
+    if not is_to_be_verified and len(section) < SCAN_LIMIT and not may_have_claims(section):
+        return NOT_VERIFIED
     parts = split(chunks) if starts_with_field(head) else Parts((), tuple(chunks), b"")
     if parts is None:
         return replies.HEADER_TOO_LARGE
     found = NOT_VERIFIED
-    if site.verifier is not None and transaction.origin is Origin.INBOUND:
+    if site.verifier is not None and is_to_be_verified:
         found = await site.verifier.verify(transaction.client, transaction.envelope.sender, parts, now)
     kept = without_claims(parts.fields, site.hostname)
     if len(kept) < len(parts.fields):
@@ -151,9 +165,9 @@ async def _publish(site: Site, send: Send) -> Refuse | None:
     return refused
 
 
-def _log_accepted(item: Item, found: Finding, size: int, seconds: float) -> None:
+def _log_accepted(site: Site, item: Item, found: Finding, size: int, seconds: float) -> None:
     client, envelope = item.client, item.envelope
-    log.get().info(
+    site.log.info(
         "accepted",
         id=item.id,
         origin=str(item.origin),

@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.ingress import replies
@@ -35,7 +36,12 @@ def protocol(*, extended: bool, smtputf8: bool, tls: bool, authenticated: bool) 
 
 def rfc5322_date(at: float) -> str:
     """Return a time in the header's form, UTC, whatever the locale (RFC 5322 section 3.3)."""
-    t = time.gmtime(at)
+    return _date(int(at))
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    t = time.gmtime(second)
     clock = f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d}"
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year} {clock} +0000"
 
@@ -62,5 +68,7 @@ def loop(content: bytes, hostname: str, max_hops: int) -> Refuse | None:
     fields = field_values(content, "Received")
     if len(fields) >= max_hops:
         return replies.TOO_MANY_HOPS
+    if not fields:
+        return None
     ours = re.compile(rb"\bby " + re.escape(hostname.encode("ascii")) + rb"(?![\w.-])", re.IGNORECASE)
     return replies.OWN_LOOP if sum(ours.search(value) is not None for value in fields) >= OWN_PASSES else None

@@ -1,12 +1,14 @@
 """How many connections one process takes, altogether and from one client."""
 
 from collections import Counter
+from functools import lru_cache
 
 from services.ingress import replies
 from services.ingress.policy.lists import plain_address
 from services.ingress.replies import Refuse
 
 
+@lru_cache(maxsize=4096)
 def client_key(address: str) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 an IPv6 host has to itself."""
     ip = plain_address(address)

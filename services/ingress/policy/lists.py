@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -70,6 +71,7 @@ class Networks(NamedTuple):
         return any(number >> bits in numbers for bits, numbers in table.items())
 
 
+@lru_cache(maxsize=4096)
 def plain_address(text: str) -> Address | None:
     """Return a socket's address as a value: without scope, and IPv4 as IPv4 even on a dual-stack socket."""
     try:

@@ -31,7 +31,7 @@ class Patterns(NamedTuple):
             self.everything
             or mailbox.domain in self.domains
             or (mailbox.local.lower(), mailbox.domain) in self.mailboxes
-            or any(parent in self.parents for parent in parents_of(mailbox.domain))
+            or (bool(self.parents) and any(parent in self.parents for parent in parents_of(mailbox.domain)))
         )
 
 
@@ -61,7 +61,7 @@ class HostedDomains(NamedTuple):
     def find(self, domain: str) -> Recipients | None:
         """Return who exists there, or None if the domain is not hosted. The longest match wins."""
         found = self.exact.get(domain)
-        if found is not None:
+        if found is not None or not self.subdomains:
             return found
         return next((self.subdomains[parent] for parent in parents_of(domain) if parent in self.subdomains), None)
 

@@ -26,17 +26,19 @@ def parse_command(line: bytes) -> Command | Refuse:
     """Read a line that came without its line end."""
     if len(line) > (MAX_AUTH_LINE if line[:5].upper() == b"AUTH " else MAX_LINE):
         return _refused(line, replies.LINE_TOO_LONG)
-    if _CONTROL.search(line):
-        return _refused(line, replies.BAD_OCTETS)
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         return _refused(line, replies.BAD_OCTETS)
+    # Of ASCII, isprintable says no to just the control octets.
+    if not (text.isprintable() if text.isascii() else _CONTROL.search(line) is None):
+        return _refused(line, replies.BAD_OCTETS)
     verb, _, argument = text.partition(" ")
-    if verb.upper() in _OTHER_PROTOCOLS:
+    verb = verb.upper()
+    if verb in _OTHER_PROTOCOLS:
         # A browser or proxy made to talk to us must not go on to "send" a body full of commands.
         return replies.NOT_SMTP
-    return Command(verb.upper(), argument.strip(" "))
+    return Command(verb, argument.strip(" "))
 
 
 def _refused(line: bytes, why: Refuse) -> Refuse:

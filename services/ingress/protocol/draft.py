@@ -1,17 +1,27 @@
 """What a session knows between commands: the client, and the mail transaction so far (RFC 5321 section 3.3)."""
 
+from typing import NamedTuple
+
 from services.ingress.message.incoming import Incoming
-from services.ingress.protocol.params import MailParams, RcptParams
+from services.ingress.policy.relay import Party
+from services.ingress.protocol.params import NO_MAIL_PARAMS, MailParams, Offers, RcptParams
 from shared.model import Envelope, Origin, Recipient
 from shared.smtp.address import Mailbox
 
-_NO_PARAMS = MailParams()
+
+class Standing(NamedTuple):
+    """A client as policy sees it now, and the extensions it may use."""
+
+    party: Party
+    is_stranger: bool
+    """Neither trusted nor authenticated."""
+    offers: Offers
 
 
 class State:
     """Of the client; a fresh one replaces it under STARTTLS."""
 
-    __slots__ = ("extended_smtp", "host_name", "user")
+    __slots__ = ("extended_smtp", "host_name", "standing", "user")
 
     def __init__(self) -> None:
         self.host_name: str | None = None
@@ -20,6 +30,8 @@ class State:
         """Whether that was EHLO."""
         self.user: str | None = None
         """The authenticated user's canonical name."""
+        self.standing: Standing | None = None
+        """What the client is to policy; worked out when first asked for, forgotten when that may have changed."""
 
 
 class Draft:
@@ -31,7 +43,7 @@ class Draft:
         self.origin: Origin | None = None
         """Why the sender was accepted; None before MAIL."""
         self.sender: Mailbox | None = None
-        self.params = _NO_PARAMS
+        self.params = NO_MAIL_PARAMS
         self.recipients: dict[str, Recipient] = {}
         """By canonical address: one named twice gets one copy."""
         self.incoming: Incoming | None = None

@@ -38,8 +38,14 @@ class RcptParams(NamedTuple):
     orcpt: str | None = None
 
 
+NO_MAIL_PARAMS = MailParams()
+NO_RCPT_PARAMS = RcptParams()
+
+
 def parse_mail(text: str, offers: Offers) -> MailParams | Refuse:
     """Read the parameters after MAIL's path. Unknown or not offered: 555; known with a bad value: 501."""
+    if not text:
+        return NO_MAIL_PARAMS
     found = _split(text)
     if isinstance(found, Refuse):
         return found
@@ -54,6 +60,8 @@ def parse_mail(text: str, offers: Offers) -> MailParams | Refuse:
 
 def parse_rcpt(text: str, offers: Offers) -> RcptParams | Refuse:
     """Read the parameters after RCPT's path."""
+    if not text:
+        return NO_RCPT_PARAMS
     found = _split(text)
     if isinstance(found, Refuse):
         return found

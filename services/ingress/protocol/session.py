@@ -18,6 +18,7 @@ from services.ingress.protocol.arguments import read_mail, read_rcpt
 from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
 from services.ingress.protocol.conversation import Conversation
+from services.ingress.protocol.draft import Standing
 from services.ingress.protocol.extensions import keywords
 from services.ingress.protocol.params import Offers
 from services.ingress.protocol.stepping import Work
@@ -28,6 +29,9 @@ from shared.model import Client
 from shared.smtp.reply import Reply
 
 MAX_AUTH_FAILURES = 3
+SENDER_OK = Reply(250, "2.1.0", "Ok")
+RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
+GO_AHEAD = Reply(354, None, "End data with <CR><LF>.<CR><LF>")
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 """A host name or an address literal, leniently: real clients send names that DNS would not have."""
 
@@ -36,7 +40,6 @@ class Session(Conversation):
     """One client's session: a method for each command."""
 
     _auth_failures = 0
-    _trusts: bool | None = None
 
     async def open(self) -> None:
         """Do everything that comes before the first command."""
@@ -54,46 +57,43 @@ class Session(Conversation):
             return method(self, command.argument)
         return None
 
-    def answer(self, result: Reply | Refuse, **fields: object) -> None:
+    def _answer(self, result: Reply | Refuse, verb: str, argument: str = "") -> None:
         """Say the outcome of a command."""
-        if isinstance(result, Refuse):
-            self.refuse(result, **fields)
-        else:
+        if isinstance(result, Reply):
             self.say(result)
+        elif argument:
+            self.refuse(result, verb=verb, argument=argument[:300])
+        else:
+            self.refuse(result, verb=verb)
 
     # Who the client is.
 
     @property
-    def party(self) -> Party:
-        """The client as policy sees it now."""
-        return Party(
-            mode=self.door.listener.mode,
-            trusted=self._trusted,
-            user=self.session.user,
-            tls=self.tls_version is not None,
-        )
+    def standing(self) -> Standing:
+        """The client as policy sees it now, and the extensions it may use.
 
-    @property
-    def _trusted(self) -> bool:
-        if self._trusts is None:
+        Those that it may use once it has authenticated on a submission listener are among them: MAIL asks for that.
+        DSN and SMTPUTF8 are not for strangers (DESIGN section 7).
+        """
+        standing = self.session.standing
+        if standing is None:
             listener = self.door.listener
-            counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
-            self._trusts = counts and self.site.rules.trusts(self.address)
-        return self._trusts
+            trust_counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
+            party = Party(
+                mode=listener.mode,
+                trusted=trust_counts and self.site.rules.trusts(self.address),
+                user=self.session.user,
+                tls=self.tls_version is not None,
+            )
+            known = listener.mode is not Mode.RELAY or not party.is_stranger
+            offers = Offers(dsn=known, smtputf8=known, auth=bool(self.mechanisms))
+            standing = self.session.standing = Standing(party, party.is_stranger, offers)
+        return standing
 
     @property
     def is_stranger(self) -> bool:
         """Neither trusted nor authenticated."""
-        return self.party.is_stranger
-
-    @property
-    def offers(self) -> Offers:
-        """The extensions this client may use, or may once it has authenticated on a submission listener.
-
-        DSN and SMTPUTF8 are not for strangers (DESIGN section 7).
-        """
-        known = self.door.listener.mode is not Mode.RELAY or not self.is_stranger
-        return Offers(dsn=known, smtputf8=known, auth=bool(self.mechanisms))
+        return self.standing.is_stranger
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class Session(Conversation):
                 self.site.settings.max_message_size,
                 starttls=self.door.tls is not None and self.tls_version is None,
                 auth=self.mechanisms,
-                dsn_and_utf8=self.offers.dsn,
+                dsn_and_utf8=self.standing.offers.dsn,
             )
             self.say_lines(250, [self.site.hostname, *lines])
 
@@ -159,6 +159,7 @@ class Session(Conversation):
                 self.refuse(replies.TOO_MANY_ERRORS)
             return
         self.session.user = result
+        self.session.standing = None
         self.log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
         self.say(Reply(235, "2.7.0", "Authentication successful"))
 
@@ -208,27 +209,28 @@ class Session(Conversation):
 
     def mail(self, argument: str) -> None:
         """Begin a transaction."""
-        self.answer(self._mail(argument), verb="MAIL", argument=argument[:300])
+        self._answer(self._mail(argument), "MAIL", argument)
 
     def rcpt(self, argument: str) -> None:
         """Add a recipient."""
-        self.answer(self._rcpt(argument), verb="RCPT", argument=argument[:300])
+        self._answer(self._rcpt(argument), "RCPT", argument)
 
     def _mail(self, argument: str) -> Reply | Refuse:
         if not self.session.host_name:
             return replies.NO_HELO
         if self.envelope.origin is not None:
             return replies.NESTED_MAIL
-        mail = read_mail(argument, self.offers, extended=self.session.extended_smtp)
+        standing = self.standing
+        mail = read_mail(argument, standing.offers, extended=self.session.extended_smtp)
         if isinstance(mail, Refuse):
             return mail
-        origin = decide_sender(self.site.rules, self.party, mail.sender)
+        origin = decide_sender(self.site.rules, standing.party, mail.sender)
         if isinstance(origin, Refuse):
             return origin
         refused = self._cannot_take(mail.params.size)
         if refused is None:
             self.envelope.begin(mail.sender, origin, mail.params)
-        return refused or Reply(250, "2.1.0", "Ok")
+        return refused or SENDER_OK
 
     def _cannot_take(self, size: int) -> Refuse | None:
         """Return why a message of this declared size can be taken never, or not now."""
@@ -246,14 +248,15 @@ class Session(Conversation):
         if self.envelope.incoming is not None:
             return replies.BDAT_OPEN
         smtputf8 = self.envelope.params.smtputf8
-        rcpt = read_rcpt(argument, self.offers, extended=self.session.extended_smtp, smtputf8=smtputf8)
+        standing = self.standing
+        rcpt = read_rcpt(argument, standing.offers, extended=self.session.extended_smtp, smtputf8=smtputf8)
         if isinstance(rcpt, Refuse):
             return rcpt
-        mailbox = decide_recipient(self.site.rules, self.party, rcpt.recipient)
+        mailbox = decide_recipient(self.site.rules, standing.party, rcpt.recipient)
         if isinstance(mailbox, Refuse):
             return mailbox
         added = self.envelope.add(mailbox, rcpt.params, self.site.settings.max_recipients)
-        return Reply(250, "2.1.5", "Ok") if added else replies.TOO_MANY_RECIPIENTS
+        return RECIPIENT_OK if added else replies.TOO_MANY_RECIPIENTS
 
     def data(self, _: str) -> None:
         """Let the message come."""
@@ -262,7 +265,7 @@ class Session(Conversation):
             incoming = self._begin(Content(self.site.settings.max_message_size, repair=self._repairs))
             refused = incoming.fault
             if refused is None:
-                self.say(Reply(354, None, "End data with <CR><LF>.<CR><LF>"))
+                self.say(GO_AHEAD)
                 self.receive(incoming, self._received)
                 return
             self.reset()
@@ -318,10 +321,10 @@ class Session(Conversation):
             result = incoming.fault or await accept(self.site, self._transaction(), incoming.chunks)
         self.messages += isinstance(result, Reply)
         self.reset()
-        self.answer(result, verb=self.verb)
+        self._answer(result, self.verb)
 
     def _transaction(self) -> Transaction:
-        party = self.party
+        party = self.standing.party
         origin = self.envelope.origin
         if origin is None:
             raise ValueError("a transaction has a sender")
