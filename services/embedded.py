@@ -12,8 +12,10 @@ from shared import log
 from shared.broker.adapters import is_embedded, open_broker, shown_url
 from shared.broker.port import Broker
 from shared.broker.topology import User
+from shared.config.load import Loaded
 from shared.config.model import Config
 from shared.dns.resolver import DnsResolver
+from shared.reload import Reloadable, Swap
 from shared.runtime import App, MayFail, run_app
 
 
@@ -50,6 +52,16 @@ class Stages:
                 return failure
         return None
 
+    def prepare(self, config: Config) -> Swap:
+        """Prepare every stage, and swap all of them or none."""
+        swaps = [app.prepare(config) for _, app in self._stages if isinstance(app, Reloadable)]
+
+        def swap() -> None:
+            for each in swaps:
+                each()
+
+        return swap
+
     async def drain(self, grace: float) -> None:
         """Drain stage after stage as mail flows; `grace` is for all of them together."""
         until = time.monotonic() + grace
@@ -73,13 +85,14 @@ async def open_app(config: Config) -> AsyncIterator[App]:
             [
                 ("ingress", ingress.build(config, first, DnsResolver(config.ingress.nameservers))),
                 ("screener", screener.build(config, brokers.get(User.SCREENER, first))),
-                ("delivery", delivery.build(config, last, resolver, isolated=isolated(config))),
+                ("delivery", delivery.build(config, last, resolver, isolated=isolated)),
             ]
         )
 
 
-def main(config: Config) -> int:
+def main(loaded: Loaded) -> int:
     """Run until a signal; return the exit status."""
+    config = loaded.config
     log.set_up(config.log, "up")
     log.get().info(
         "relay",
@@ -88,4 +101,4 @@ def main(config: Config) -> int:
         hosted=sorted(config.relay.hosted),
         trusted=list(config.relay.trusted_networks),
     )
-    return run_app(config, "up", open_app)
+    return run_app(loaded, "up", open_app)

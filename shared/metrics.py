@@ -21,6 +21,8 @@ verdicts = Counter("sluice_verdicts_total", "Messages screened.", ["direction", 
 outcomes = Counter("sluice_recipients_total", "Recipients finished by delivery.", ["outcome"])
 """outcome: delivered, deferred, bounced, quarantined."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])
+reloads = Counter("sluice_reloads_total", "Reloads of the configuration.", ["result"])
+"""result: done, or refused, when the old one stays in force."""
 confirm_seconds = Histogram(
     "sluice_confirm_seconds",
     "Time from a publish to its confirm.",

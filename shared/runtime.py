@@ -1,4 +1,4 @@
-"""Running an app as a process: event loop, signals, health, two-phase drain. The same for every service."""
+"""Running an app as a process: event loop, signals, health, reload, two-phase drain. The same for every service."""
 
 import asyncio
 import os
@@ -12,10 +12,11 @@ from typing import Protocol, runtime_checkable
 import uvloop
 
 from shared import log
-from shared.config.load import find, load
+from shared.config.load import Loaded, find, load_from
 from shared.config.model import Config
 from shared.errors import ConfigError, SluiceError
 from shared.ops import Health, serving
+from shared.reload import Reloader
 
 FAILED = 1
 BAD_CONFIGURATION = 2
@@ -54,16 +55,17 @@ OpenApp = Callable[[Config], AbstractAsyncContextManager[App]]
 """Opens what an app needs (a broker, a resolver), yields the app not yet started, and closes it all again."""
 
 
-def run_app(config: Config, service: str, open_app: OpenApp) -> int:
+def run_app(loaded: Loaded, service: str, open_app: OpenApp) -> int:
     """Run an app until SIGTERM or SIGINT, drain it, and return the process' exit status.
 
+    SIGHUP, or a change of the files that were loaded, reloads an app that can (shared/reload.py).
     0 after a drain; 1 if it could not start or broke; 2 if its configuration cannot be used. The reason is one
     line on standard error. A second signal ends the process at once: what was in hand goes back to the broker.
     """
-    log.set_up(config.log, service)
+    log.set_up(loaded.config.log, service)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_Process(config, open_app).run())
+            return runner.run(_Process(loaded, open_app).run())
     except SluiceError as error:
         print(f"sluice: {error}", file=sys.stderr)  # noqa: T201  (a person starts it; the line must not depend on log.format)
         return BAD_CONFIGURATION if isinstance(error, ConfigError) else FAILED
@@ -72,11 +74,11 @@ def run_app(config: Config, service: str, open_app: OpenApp) -> int:
         return FAILED
 
 
-def run_here(main: Callable[[Config], int]) -> int:
+def run_here(main: Callable[[Loaded], int]) -> int:
     """Run `main` on the configuration found here (`python -m services.ingress`); return the exit status."""
     try:
         given = os.environ.get("SLUICE_CONFIG")
-        return main(load(find(Path(given) if given else None), os.environ))
+        return main(load_from(find(Path(given) if given else None), os.environ))
     except ConfigError as error:
         print(f"sluice: {error}", file=sys.stderr)  # noqa: T201  (as in run_app)
         return BAD_CONFIGURATION
@@ -85,8 +87,9 @@ def run_here(main: Callable[[Config], int]) -> int:
 class _Process:
     """One run: starting, working, draining."""
 
-    def __init__(self, config: Config, open_app: OpenApp) -> None:
-        self._config = config
+    def __init__(self, loaded: Loaded, open_app: OpenApp) -> None:
+        self._config = loaded.config
+        self._reloader = Reloader(loaded)
         self._open_app = open_app
         self._log = log.get()
         self._health = Health()
@@ -110,30 +113,39 @@ class _Process:
                 watch.cancel()
 
     async def _live(self, ops: str | None) -> int:
-        grace = float(self._config.ops.drain_timeout)
         try:
             async with asyncio.timeout(None) as limit, self._open_app(self._config) as app:
                 await app.start()
                 self._app = app
                 self._log.info("started", ops=ops, pid=os.getpid())
-                await self._stop.wait()
+                await self._work(app)
+                grace = float(self._reloader.config.ops.drain_timeout)
                 self._log.info("stopping", grace=grace)
                 limit.reschedule(asyncio.get_running_loop().time() + grace + CLOSING)
                 await app.drain(grace)
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._log.error("stopped before the drain had ended", grace=grace)
+            self._log.error("stopped before the drain had ended", grace=self._reloader.config.ops.drain_timeout)
             return FAILED
         if self._failure is not None:
             raise self._failure
         self._log.info("stopped")
         return 0
 
+    async def _work(self, app: App) -> None:
+        """Return when it is to stop; until then reload as asked."""
+        reloading = asyncio.create_task(self._reloader.run(app))
+        try:
+            await self._stop.wait()
+        finally:
+            reloading.cancel()
+
     def _on_signals(self, life: asyncio.Task[int]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number, life)
+        loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
 
     def _signalled(self, number: signal.Signals, life: asyncio.Task[int]) -> None:
         self._signals += 1

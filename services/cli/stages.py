@@ -9,8 +9,7 @@ from services.cli.check import facts_of
 from services.cli.common import ConfigOption, extra
 from shared import log
 from shared.config.check import problems
-from shared.config.load import find, load
-from shared.config.model import Config
+from shared.config.load import Loaded, find, load_from
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,12 +68,13 @@ def demo() -> None:
     raise typer.Exit(run_demo())
 
 
-def _run(service: str, main: Callable[[Config], int], given: ConfigOption, *, warn: bool = False) -> None:
+def _run(service: str, main: Callable[[Loaded], int], given: ConfigOption, *, warn: bool = False) -> None:
     """Run one service's `main`, after a line about where the configuration came from."""
     path = find(given)
-    config = load(path, os.environ)
+    loaded = load_from(path, os.environ)
+    config = loaded.config
     log.set_up(config.log, service)
     log.get().info("configuration", file=str(path) if path else None)
     for problem in problems(config, facts_of(path)) if warn else ():
         log.get().warning("configuration problem", severity=problem.severity, problem=str(problem))
-    raise typer.Exit(main(config))
+    raise typer.Exit(main(loaded))

@@ -8,6 +8,7 @@ from services.delivery.app import build
 from services.delivery.isolated import FLAG, isolated, serve
 from shared.broker.adapters import open_broker
 from shared.broker.topology import User
+from shared.config.load import Loaded
 from shared.config.model import Config
 from shared.dns.resolver import DnsResolver
 from shared.runtime import App, run_app, run_here
@@ -23,14 +24,14 @@ async def open_app(config: Config) -> AsyncIterator[App]:
     """Open the broker and the resolver, yield the app, close the broker."""
     broker = await open_broker(config, User.DELIVERY)
     try:
-        yield build(config, broker, resolver_for(config), isolated=isolated(config))
+        yield build(config, broker, resolver_for(config), isolated=isolated)
     finally:
         await broker.close()
 
 
-def main(config: Config) -> int:
+def main(loaded: Loaded) -> int:
     """Run until a signal; return the exit status."""
-    return run_app(config, "delivery", open_app)
+    return run_app(loaded, "delivery", open_app)
 
 
 if __name__ == "__main__":

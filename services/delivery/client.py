@@ -14,10 +14,10 @@ from typing import NamedTuple
 import aiosmtplib
 import msgspec
 
-from services.delivery import tls
 from services.delivery.outcome import printable, remote_reply, softened
 from services.delivery.route import NextHop, Tls
 from services.delivery.session import Session, Timeouts
+from services.delivery.tls import Contexts
 from services.delivery.transaction import Offers
 from shared.smtp.reply import Reply
 
@@ -45,8 +45,9 @@ _ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
 class Client:
     """Opens sessions."""
 
-    def __init__(self, hostname: str, passwords: Mapping[str, str], timeouts: Timeouts) -> None:
+    def __init__(self, hostname: str, contexts: Contexts, passwords: Mapping[str, str], timeouts: Timeouts) -> None:
         self._hostname = hostname
+        self._contexts = contexts
         self._passwords = passwords
         self._timeouts = timeouts
 
@@ -72,7 +73,7 @@ class Client:
             timeout=self._timeouts.greeting,
             use_tls=hop.implicit_tls,
             start_tls=False,
-            tls_context=tls.context(policy, hop.ca),
+            tls_context=self._contexts.of(policy, hop.ca),
         )
         try:
             return await self._greet(smtp, hop, policy)
@@ -126,7 +127,7 @@ class Client:
         """Return False if TLS is required and not offered."""
         if not smtp.supports_extension("starttls"):
             return policy is Tls.MAY
-        await smtp.starttls(tls_context=tls.context(policy, hop.ca), server_hostname=hop.host)
+        await smtp.starttls(tls_context=self._contexts.of(policy, hop.ca), server_hostname=hop.host)
         await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
         return True
 

@@ -35,7 +35,8 @@ class Pool:
     """Idle sessions, oldest first. A session is either here or with the one who took it."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
+        """May be changed; sessions kept already are closed when the old ones said."""
         self._idle: list[_Idle] = []
         self._farewells: set[asyncio.Task[None]] = set()
 
@@ -55,9 +56,9 @@ class Pool:
             self._dismiss(session)
             return
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._limits.idle_seconds, self._expire, session)
+        timer = loop.call_later(self.limits.idle_seconds, self._expire, session)
         self._idle.append(_Idle(target, session, loop.time(), timer))
-        if len(self._idle) > self._limits.idle_sessions:
+        if len(self._idle) > self.limits.idle_sessions:
             self._expire(self._idle[0].session)
 
     async def close(self) -> None:
@@ -68,7 +69,7 @@ class Pool:
             await asyncio.wait(self._farewells)
 
     def _is_reusable(self, session: Session, idle_for: float) -> bool:
-        return reusable(alive=session.alive, transactions=session.transactions, idle_for=idle_for, limits=self._limits)
+        return reusable(alive=session.alive, transactions=session.transactions, idle_for=idle_for, limits=self.limits)
 
     def _expire(self, session: Session) -> None:
         for idle in [each for each in self._idle if each.session is session]:

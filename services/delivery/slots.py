@@ -9,13 +9,14 @@ class Slots:
     """Counts what is in use; a destination without any costs nothing."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
+        """May be changed; what is held stays held."""
         self._used: Counter[str] = Counter()
 
     @contextmanager
     def hold(self, destination: str) -> Iterator[bool]:
         """Yield whether a slot was free; a taken one is held for the block."""
-        if self._used[destination] >= self._limit:
+        if self._used[destination] >= self.limit:
             yield False
             return
         self._used[destination] += 1

@@ -1,13 +1,29 @@
-"""TLS contexts of outgoing sessions, made once each."""
+"""TLS contexts of outgoing sessions, made once each from the routes."""
 
 import ssl
-from functools import lru_cache
 
-from services.delivery.route import Tls
+from services.delivery.route import NextHop, Routes, Tls
 from shared.errors import ConfigError
 
 
-@lru_cache(maxsize=64)
+class Contexts:
+    """The context of each policy, and of each file of authorities that a route names."""
+
+    def __init__(self, routes: Routes) -> None:
+        """Read every file now: a bad one stops the process or the reload, not a message. Raise ConfigError.
+
+        Also those of routes that do not verify: a message that requires TLS does, whatever its route says (RFC 8689).
+        """
+        hops = [hop for table in (routes.hosted, routes.static) for hops in table.values() for hop in hops]
+        named = {hop.ca for hop in hops if isinstance(hop, NextHop)}
+        self._verifying = {ca: context(Tls.VERIFY, ca) for ca in named | {None}}
+        self._any = context(Tls.MAY, None)
+
+    def of(self, tls: Tls, ca: str | None) -> ssl.SSLContext:
+        """Return the context for a policy; `ca` is one of the routes' or None, the system's."""
+        return self._verifying[ca] if tls is Tls.VERIFY else self._any
+
+
 def context(tls: Tls, ca: str | None) -> ssl.SSLContext:
     """Return the client context for a policy. Raise ConfigError if the authorities cannot be read.
 

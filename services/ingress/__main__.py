@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from services.ingress.app import build
 from shared.broker.adapters import open_broker
 from shared.broker.topology import User
+from shared.config.load import Loaded
 from shared.config.model import Config
 from shared.dns.resolver import DnsResolver
 from shared.runtime import App, run_app, run_here
@@ -22,9 +23,9 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         await broker.close()
 
 
-def main(config: Config) -> int:
+def main(loaded: Loaded) -> int:
     """Run until a signal; return the exit status."""
-    return run_app(config, "ingress", open_app)
+    return run_app(loaded, "ingress", open_app)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """Ingress as an app: built from the configuration and a publisher, started, asked, drained (shared/runtime.py)."""
 
 import asyncio
+import ssl
 import time
+from dataclasses import replace
+from typing import NamedTuple
 
+from services.ingress.auth.attempts import Attempts
+from services.ingress.auth.authenticator import Authenticator
 from services.ingress.auth.build import attempts, authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
-from services.ingress.policy.rules import compile_rules
+from services.ingress.policy.rules import Rules, compile_rules
 from services.ingress.server import Bound, Server, check_listeners
-from services.ingress.site import Site
+from services.ingress.site import Premises, Site
 from services.ingress.tls import server_context
 from shared import log
 from shared.broker.port import Publisher
@@ -18,6 +23,7 @@ from shared.config.check import Facts, unenforced
 from shared.config.model import Config
 from shared.dns.port import Resolver
 from shared.errors import ConfigError
+from shared.reload import Swap
 
 
 class IngressApp:
@@ -25,26 +31,26 @@ class IngressApp:
 
     def __init__(self, config: Config, publisher: Publisher, resolver: Resolver, clock: Clock) -> None:
         """Raise ConfigError, naming the key, for whatever cannot work."""
-        for problem in unenforced(config, Facts()):
-            raise ConfigError(str(problem))
-        tls = server_context(config.tls, ask_clients=False)
-        check_listeners(config.ingress.listener, tls)
-        self._site = Site(
+        self._attempts = attempts(config.auth)
+        self._premises = Premises()
+        compiled = _compile(config, resolver, self._attempts, clock)
+        self._premises.site = Site(
             hostname=config.hostname,
             settings=config.ingress,
-            rules=compile_rules(config.relay, config.auth),
             publisher=publisher,
             resolver=resolver,
             clock=clock,
             connections=Connections(config.ingress.max_connections, config.ingress.max_connections_per_client),
             budget=Budget(config.ingress.buffer),
-            tls=tls,
-            submission_tls=server_context(config.tls, ask_clients=True),
-            authenticator=authenticator(config, attempts(config.auth), clock),
-            verifier=_verifier(config, resolver),
+            **compiled._asdict(),
+            premises=self._premises,
         )
-        self._server = Server(self._site, config.ingress.listener)
+        self._server = Server(self._premises)
         self._state: str | None = "not started"
+
+    @property
+    def _site(self) -> Site:
+        return self._premises.site
 
     @property
     def bound(self) -> list[Bound]:
@@ -63,6 +69,20 @@ class IngressApp:
         log.get().info(
             "listening", addresses=[f"{bound.host}:{bound.port} {bound.listener.mode}" for bound in self.bound]
         )
+
+    def prepare(self, config: Config) -> Swap:
+        """Compile everything anew; what counts is kept: connections, octets in flight, failed log-ins."""
+        site = self._site
+        compiled = _compile(config, site.resolver, self._attempts, site.clock)
+
+        def swap() -> None:
+            site.connections.limit = config.ingress.max_connections
+            site.connections.limit_per_client = config.ingress.max_connections_per_client
+            site.budget.limit = config.ingress.buffer
+            # The old authenticator and verifier may be at work for a session: their threads end with its last use.
+            self._premises.site = replace(site, hostname=config.hostname, settings=config.ingress, **compiled._asdict())
+
+        return swap
 
     def trouble(self) -> str | None:
         """Return why new mail is refused now, or None."""
@@ -92,6 +112,27 @@ def build(config: Config, publisher: Publisher, resolver: Resolver, *, clock: Cl
     return IngressApp(config, publisher, resolver, clock)
 
 
-def _verifier(config: Config, resolver: Resolver) -> Verifier | None:
-    settings = config.ingress.authentication
-    return Verifier(resolver, config.hostname, settings) if settings.verify else None
+class _Compiled(NamedTuple):
+    """What a reload replaces, besides the settings themselves; the names are the site's."""
+
+    rules: Rules
+    tls: ssl.SSLContext | None
+    submission_tls: ssl.SSLContext | None
+    authenticator: Authenticator | None
+    verifier: Verifier | None
+
+
+def _compile(config: Config, resolver: Resolver, memory: Attempts, clock: Clock) -> _Compiled:
+    """Read every file and compile every rule. Raise ConfigError, naming the key, for whatever cannot work."""
+    for problem in unenforced(config, Facts()):
+        raise ConfigError(str(problem))
+    tls = server_context(config.tls, ask_clients=False)
+    check_listeners(config.ingress.listener, tls)
+    verify = config.ingress.authentication
+    return _Compiled(
+        rules=compile_rules(config.relay, config.auth),
+        tls=tls,
+        submission_tls=server_context(config.tls, ask_clients=True),
+        authenticator=authenticator(config, memory, clock),
+        verifier=Verifier(resolver, config.hostname, verify) if verify.verify else None,
+    )

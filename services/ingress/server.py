@@ -5,7 +5,8 @@ import ssl
 from typing import NamedTuple
 
 from services.ingress.protocol.session import Session
-from services.ingress.site import Door, Site
+from services.ingress.site import Premises
+from services.ingress.tls import NewestContext
 from shared.config.model import Listener, Mode
 from shared.errors import ConfigError, SluiceError
 
@@ -42,19 +43,19 @@ def check_listeners(listeners: tuple[Listener, ...], tls: ssl.SSLContext | None)
 
 
 class Server:
-    """Every listener of one site."""
+    """Every listener. A connection goes by the site of the moment in which it comes."""
 
-    def __init__(self, site: Site, listeners: tuple[Listener, ...]) -> None:
-        self._site = site
-        self._listeners = listeners
+    def __init__(self, premises: Premises) -> None:
+        self._premises = premises
+        self._listeners = premises.site.settings.listener
         self._servers: list[asyncio.Server] = []
         self.bound: list[Bound] = []
 
     async def start(self) -> None:
         """Listen everywhere, or nowhere: raise SluiceError naming the address that cannot be bound."""
-        for listener in self._listeners:
+        for number, listener in enumerate(self._listeners):
             try:
-                await self._listen(listener)
+                await self._listen(number, listener)
             except (OSError, UnicodeError) as error:
                 self.close()
                 reason = getattr(error, "strerror", None) or error
@@ -63,22 +64,24 @@ class Server:
                     "free the port, choose another, or run with the right to bind it"
                 ) from error
 
-    async def _listen(self, listener: Listener) -> None:
+    async def _listen(self, number: int, listener: Listener) -> None:
         host, port = split_address(listener.address)
         implicit = listener.mode is Mode.SUBMISSIONS
-        tls = self._site.tls if listener.mode is Mode.RELAY else self._site.submission_tls
-        door = Door(listener, None if implicit else tls)
         server = await asyncio.get_running_loop().create_server(
-            lambda: Session(self._site, door),
+            lambda: self._session(number),
             host or None,
             port,
-            ssl=tls if implicit else None,
+            ssl=NewestContext(lambda: self._premises.site.context(listener.mode)) if implicit else None,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if implicit else None,
             backlog=BACKLOG,
         )
         self._servers.append(server)
         name = server.sockets[0].getsockname()
         self.bound.append(Bound(listener, name[0], name[1]))
+
+    def _session(self, number: int) -> Session:
+        site = self._premises.site
+        return Session(site, site.door(number))
 
     def close(self) -> None:
         """Accept nothing more; open sessions go on."""

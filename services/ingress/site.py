@@ -15,7 +15,7 @@ from services.ingress.protocol.pace import Pace
 from shared import log
 from shared.broker.port import Publisher
 from shared.clock import Clock
-from shared.config.model import Ingress, Listener
+from shared.config.model import Ingress, Listener, Mode
 from shared.dns.port import Resolver
 
 READ_OCTETS = 256 * 1024
@@ -25,9 +25,19 @@ if TYPE_CHECKING:
     from services.ingress.protocol.conversation import Conversation
 
 
+class Premises:
+    """Holds the site of the moment by one reference."""
+
+    site: Site
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Made once at start; what changes in it (counts, the user list) guards itself."""
+    """One configuration, compiled, and the counts and connections that outlive it, which guard themselves.
+
+    A reload puts another one into `premises`, with the same counts. A session goes by the site it sees when a
+    transaction begins until that ends; between transactions it goes by the newest.
+    """
 
     hostname: str
     settings: Ingress
@@ -48,12 +58,22 @@ class Site:
     arena: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_OCTETS)))
     """Where the loop puts what it reads, for all sessions: whose octets they are takes them at once."""
     log: Any = field(default_factory=lambda: log.get().bind())
+    premises: Premises = field(default_factory=Premises)
 
     @property
     def pace(self) -> Pace:
         """How long clients may take."""
         settings = self.settings
         return Pace(settings.command_timeout, settings.data_timeout, settings.minimum_rate, settings.minimum_rate_after)
+
+    def door(self, number: int) -> Door:
+        """Return a listener by its place in the configuration."""
+        listener = self.settings.listener[number]
+        return Door(listener, None if listener.mode is Mode.SUBMISSIONS else self.context(listener.mode), number)
+
+    def context(self, mode: Mode) -> ssl.SSLContext | None:
+        """Return what a listener of this mode uses for TLS."""
+        return self.tls if mode is Mode.RELAY else self.submission_tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +83,5 @@ class Door:
     listener: Listener
     tls: ssl.SSLContext | None
     """For STARTTLS; None where there is none, or TLS is implicit."""
+    number: int
+    """Its place in the configuration, which no reload changes."""

@@ -1,5 +1,7 @@
 """The screener as an app: parts put together, a worker that runs them."""
 
+from functools import partial
+
 from services.screener.handler import Screener
 from services.screener.isolated import isolated
 from services.screener.settings import Settings
@@ -10,11 +12,18 @@ from shared.broker.topology import Stage
 from shared.broker.worker import Worker
 from shared.clock import Clock, wall_clock
 from shared.config.model import Config
+from shared.reload import Swap
 
 
 def build(config: Config, broker: Broker, *, clock: Clock = wall_clock) -> StageApp:
     """Return the stage, not yet started. Raise ConfigError for rules that cannot be used."""
     settings = Settings.of(config)
-    handler = Screener(settings, clock)
     limits = worker.Settings(config.screener.concurrency, float(config.screener.timeout))
-    return StageApp(broker, Worker(broker, Stage.SCREEN, handler, limits, isolated=isolated(settings), clock=clock))
+    at_work = Worker(broker, Stage.SCREEN, Screener(settings, clock), limits, isolated=isolated(settings), clock=clock)
+
+    def prepare(new: Config) -> Swap:
+        changed = Settings.of(new)
+        timeout = float(new.screener.timeout)
+        return partial(at_work.change, Screener(changed, clock), timeout, isolated(changed))
+
+    return StageApp(broker, at_work, prepare)

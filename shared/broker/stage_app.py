@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from shared.broker.port import Broker
 from shared.broker.worker import Worker
+from shared.config.model import Config
+from shared.reload import Swap
 
 
 async def _nothing() -> None:
@@ -12,9 +14,19 @@ async def _nothing() -> None:
 
 
 class StageApp:
-    """The screener, or delivery. `close` runs after the drain, for what the stage's handler keeps open."""
+    """The screener, or delivery. `prepare` is what shared/reload.py asks of an app.
 
-    def __init__(self, broker: Broker, worker: Worker, close: Callable[[], Awaitable[None]] = _nothing) -> None:
+    `close` runs after the drain, for what the stage's handler keeps open.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        worker: Worker,
+        prepare: Callable[[Config], Swap],
+        close: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        self.prepare = prepare
         self._broker = broker
         self._worker = worker
         self._close = close

@@ -104,6 +104,12 @@ class Worker:
         self._alone = asyncio.Lock()
         self._draining = False
 
+    def change(self, handler: Handler, timeout: float, isolated: Handler | None = None) -> None:
+        """Handle every item taken from now on so; what is in hand ends as it began."""
+        self._handler = handler
+        self._isolated = isolated or handler
+        self._settings = self._settings._replace(timeout=timeout)
+
     async def run(self) -> None:
         """Consume until `drain` is called."""
         for queue in WORK[self._stage]:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from msgspec import Meta
 
@@ -202,6 +202,11 @@ def route_url(text: str) -> str:
     return text
 
 
+def route_files(text: str) -> list[str]:
+    """Return the files that a route's URL names: its certificate authorities."""
+    return parse_qs(urlsplit(text).query).get("ca", [])
+
+
 def http_url(text: str) -> str:
     """Return an http or https URL."""
     url = _split(text, ("http", "https"), '"http://rabbitmq:15672"')
@@ -254,7 +259,7 @@ ListenAddress = Annotated[str, Meta(extra={"check": listen_address})]
 NameServer = Annotated[str, Meta(extra={"check": name_server})]
 NextHop = Annotated[str, Meta(extra={"check": next_hop})]
 BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
-RouteUrl = Annotated[str, Meta(extra={"check": route_url})]
+RouteUrl = Annotated[str, Meta(extra={"check": route_url, "files": route_files})]
 HttpUrl = Annotated[str, Meta(extra={"check": http_url})]
 OpsAddress = Annotated[str, Meta(extra={"check": ops_address})]
 CountQuota = Annotated[str, Meta(extra={"check": count_quota})]

@@ -15,6 +15,7 @@ from msgspec import inspect
 from shared.config.environment import SECRET_SUFFIX, FromEnvironment, Node, bare, typed, variable_of
 from shared.config.units import Duration, Size
 from shared.errors import ConfigError
+from shared.stamps import Stamps
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table"}
 
@@ -27,6 +28,8 @@ class Place(NamedTuple):
     path: tuple[str, ...]
     folder: Path
     """Of the configuration file."""
+    named: Stamps
+    """Every file named so far, as it is just before anybody reads it; all places of one reading share it."""
 
     def at(self, key: str) -> "Place":
         """Return the place of a key below this one."""
@@ -39,7 +42,13 @@ class Place(NamedTuple):
 
     def of(self, value: FromEnvironment) -> "Place":
         """Return the place of a variable's value; its relative paths start at the working directory."""
-        return Place(value.variable, (), Path())
+        return Place(value.variable, (), Path(), self.named)
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that is named here, and note it."""
+        path = self.folder / name
+        self.named.note(path)
+        return path
 
     def error(self, reason: str) -> ConfigError:
         """Return the error that names this place."""
@@ -143,16 +152,14 @@ def _from_files(node: Node, value: Any, place: Place) -> Any:
             read(table.key_type, key, place.at(key)): _from_files(table.value_type, inner, place.at(key))
             for key, inner in value.items()
         }
-    name = _leaf(inspect.StrType(), value, place)
+    path = place.file(_leaf(inspect.StrType(), value, place))
     try:
-        secret = (place.folder / name).read_text().rstrip("\r\n")
+        secret = path.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise place.error(
-            f'cannot read the secret from "{place.folder / name}": {reason}; name a readable file'
-        ) from None
+        raise place.error(f'cannot read the secret from "{path}": {reason}; name a readable file') from None
     if not secret:
-        raise place.error(f'"{place.folder / name}" is empty: write the secret into it')
+        raise place.error(f'"{path}" is empty: write the secret into it')
     return secret
 
 
@@ -223,7 +230,10 @@ def _refined(value: Any, extra: Mapping[str, Any], place: Place) -> Any:
     if "path" in extra:
         if not value:
             raise place.error("empty: name a file, or leave the key out")
-        return str(place.folder / value)
+        return str(place.file(value))
+    if "files" in extra:
+        for name in extra["files"](value):
+            place.named.note(Path(name))
     if "broker" in extra and value.startswith("sqlite:///"):
         return f"sqlite:///{place.folder / value.removeprefix('sqlite:///')}"
     return value

@@ -69,7 +69,7 @@ async def test_what_keeps_coming_back_is_delivered_by_a_child(
                 await subscription.cancel()
             await received.release()
         config = world.config
-        app = build(config, broker, DnsResolver(config.delivery.nameservers), isolated=isolated(config))
+        app = build(config, broker, DnsResolver(config.delivery.nameservers), isolated=isolated)
         await app.start()
         await until(lambda: len(server.transactions) == 1, f"delivered by process {os.getpid()} or its child")
         await app.drain(10)

@@ -19,6 +19,7 @@ from tests.support.waiting import wait_for
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
+from shared.config.load import Loaded
 from shared.config.model import Config, Ops
 from shared.config.units import Duration
 from shared.errors import ConfigError, SluiceError
@@ -57,7 +58,7 @@ async def open_app(config):
         print("closed", flush=True)
 
 config = Config(ops=Ops(address=f"127.0.0.1:{port}", drain_timeout=Duration(0.2 if kind == "slow-drain" else 50)))
-sys.exit(run_app(config, "test", open_app))
+sys.exit(run_app(Loaded(config), "test", open_app))
 """
 
 

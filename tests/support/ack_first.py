@@ -18,8 +18,10 @@ from shared.broker.port import Received
 from shared.broker.stage_app import StageApp
 from shared.broker.topology import Stage, User
 from shared.broker.worker import Worker
-from shared.config.load import load
+from shared.config.load import load_from
 from shared.config.model import Config
+from shared.errors import ConfigError
+from shared.reload import Swap
 from shared.runtime import run_app
 
 WINDOW = 0.2
@@ -36,16 +38,20 @@ class AckFirst(Worker):
         await self._make_durable(received, outcome)
 
 
+def _fixed(_: Config) -> Swap:
+    raise ConfigError("it takes no new configuration")
+
+
 @asynccontextmanager
 async def open_app(config: Config) -> AsyncIterator[StageApp]:
     """As the real screener's, with the wrong worker."""
     broker = await open_broker(config, User.SCREENER)
     limits = worker.Settings(config.screener.concurrency, float(config.screener.timeout))
     try:
-        yield StageApp(broker, AckFirst(broker, Stage.SCREEN, Screener(Settings.of(config)), limits))
+        yield StageApp(broker, AckFirst(broker, Stage.SCREEN, Screener(Settings.of(config)), limits), _fixed)
     finally:
         await broker.close()
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(load(Path(sys.argv[1]), os.environ), "screener", open_app))
+    sys.exit(run_app(load_from(Path(sys.argv[1]), os.environ), "screener", open_app))

@@ -22,7 +22,6 @@ from argon2 import PasswordHasher
 from services.ingress.app import IngressApp, build
 from services.ingress.auth import scram
 from services.ingress.protocol.session import Session
-from services.ingress.site import Door
 from shared import log
 from shared.config.model import Config, Log, Mode
 from shared.model import Message
@@ -89,10 +88,9 @@ class Lobby:
 
     def protocol(self, mode: Mode = Mode.RELAY) -> Session:
         """Return a new session's protocol object, as a listener of this mode would make it."""
-        listener = next(listener for listener in self.config.ingress.listener if listener.mode is mode)
+        modes = [listener.mode for listener in self.config.ingress.listener]
         site = self.app._site
-        tls = site.tls if mode is Mode.RELAY else site.submission_tls
-        return Session(site, Door(listener, None if mode is Mode.SUBMISSIONS else tls))
+        return Session(site, site.door(modes.index(mode)))
 
     async def call(self, peer: str = STRANGER, mode: Mode = Mode.RELAY) -> Caller:
         """Connect and read the greeting."""

@@ -2,16 +2,16 @@
 
 
 class Budget:
-    """Octets of message content in flight across all sessions."""
+    """Octets of message content in flight across all sessions. The limit may be changed."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.used = 0
 
     @property
     def room(self) -> int:
         """Octets that may still be taken."""
-        return max(0, self._limit - self.used)
+        return max(0, self.limit - self.used)
 
 
 class Share:

@@ -18,20 +18,20 @@ def client_key(address: str) -> str:
 
 
 class Connections:
-    """Counts open connections. Every `enter` that returned None needs its `leave`."""
+    """Counts open connections. Every `enter` that returned None needs its `leave`. The limits may be changed."""
 
     def __init__(self, limit: int, limit_per_client: int) -> None:
-        self._limit = limit
-        self._limit_per_client = limit_per_client
+        self.limit = limit
+        self.limit_per_client = limit_per_client
         self._clients: Counter[str] = Counter()
         self.open = 0
 
     def enter(self, address: str) -> Refuse | None:
         """Count a new connection, or return why it is one too many."""
         key = client_key(address)
-        if self.open >= self._limit:
+        if self.open >= self.limit:
             return replies.TOO_MANY_CONNECTIONS
-        if self._clients[key] >= self._limit_per_client:
+        if self._clients[key] >= self.limit_per_client:
             return replies.TOO_MANY_FROM_CLIENT
         self.open += 1
         self._clients[key] += 1

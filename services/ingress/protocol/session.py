@@ -48,6 +48,8 @@ class Session(Conversation):
 
     def obey(self, command: Command) -> Work | None:
         """Carry out one command; return the rest of it, if it has to wait for something."""
+        if self.site.premises.site is not self.site and self.envelope.origin is None:
+            self._renew()
         method = COMMANDS.get(command.verb)
         if method is None:
             self.refuse(replies.UNKNOWN_COMMAND)
@@ -56,6 +58,12 @@ class Session(Conversation):
         else:
             return method(self, command.argument)
         return None
+
+    def _renew(self) -> None:
+        """Go by the newest site: after a reload, at the first command outside a transaction."""
+        self.site = self.site.premises.site
+        self.door = self.site.door(self.door.number)
+        self.session.standing = None
 
     def _answer(self, result: Reply | Refuse, verb: str, argument: str = "") -> None:
         """Say the outcome of a command."""
