@@ -136,6 +136,11 @@ class Process:
         """Return everything it has printed, over all starts."""
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
 
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """Return every line of its log about one event."""
+        parsed = [json.loads(line) for line in self.log().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [line for line in parsed if line["event"] == event]
+
     def tail(self, lines: int = 30) -> str:
         """Return the last lines of its log."""
         return "\n".join(self.log().splitlines()[-lines:])
