@@ -12,7 +12,8 @@ from services.ingress.auth.build import attempts, authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
-from services.ingress.policy.rules import Rules, compile_rules
+from services.ingress.policy.lists import Networks
+from services.ingress.policy.rules import Rules, balancers_of, compile_rules
 from services.ingress.server import Bound, Server, check_listeners
 from services.ingress.site import Premises, Site
 from services.ingress.tls import server_context
@@ -116,6 +117,7 @@ class _Compiled(NamedTuple):
     """What a reload replaces, besides the settings themselves; the names are the site's."""
 
     rules: Rules
+    balancers: tuple[Networks, ...]
     tls: ssl.SSLContext | None
     submission_tls: ssl.SSLContext | None
     authenticator: Authenticator | None
@@ -127,10 +129,12 @@ def _compile(config: Config, resolver: Resolver, memory: Attempts, clock: Clock)
     for problem in unenforced(config, Facts()):
         raise ConfigError(str(problem))
     tls = server_context(config.tls, ask_clients=False)
-    check_listeners(config.ingress.listener, tls)
+    listeners = config.ingress.listener
+    check_listeners(listeners, tls)
     verify = config.ingress.authentication
     return _Compiled(
-        rules=compile_rules(config.relay, config.auth),
+        rules=compile_rules(config.relay, config.auth, listeners),
+        balancers=tuple(balancers_of((listener,)) for listener in listeners),
         tls=tls,
         submission_tls=server_context(config.tls, ask_clients=True),
         authenticator=authenticator(config, memory, clock),

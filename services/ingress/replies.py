@@ -36,6 +36,11 @@ BDAT_SYNTAX = Refuse(
 )
 NOT_IMPLEMENTED = refuse("syntax", 502, "5.5.1", "Command not implemented")
 NOT_SMTP = refuse("syntax", 421, "4.7.0", "This is an SMTP server, goodbye")
+NO_HEADER = refuse(
+    "ingress.listener.proxy_from", 421, "4.3.5", "A PROXY header is expected from this balancer, goodbye"
+)
+NO_HEADER_IN_TIME = refuse("ingress.proxy_timeout", 421, "4.3.5", "No PROXY header has come in time, goodbye")
+NO_BALANCER = refuse("ingress.listener.proxy_from", 421, "4.7.0", "No PROXY header is taken from your address, goodbye")
 TOO_MANY_ERRORS = refuse("errors", 421, "4.7.0", "Too many errors, goodbye")
 
 # The order of commands.

@@ -67,12 +67,13 @@ class Server:
     async def _listen(self, number: int, listener: Listener) -> None:
         host, port = split_address(listener.address)
         implicit = listener.mode is Mode.SUBMISSIONS
+        by_socket = implicit and not listener.proxy_from  # else a header may come before it
         server = await asyncio.get_running_loop().create_server(
             lambda: self._session(number),
             host or None,
             port,
-            ssl=NewestContext(lambda: self._premises.site.context(listener.mode)) if implicit else None,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if implicit else None,
+            ssl=NewestContext(lambda: self._premises.site.context(listener.mode)) if by_socket else None,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if by_socket else None,
             backlog=BACKLOG,
         )
         self._servers.append(server)

@@ -10,6 +10,7 @@ from services.ingress.auth.authenticator import Authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
 from services.ingress.policy.limits import Connections
+from services.ingress.policy.lists import Networks
 from services.ingress.policy.rules import Rules
 from services.ingress.protocol.pace import Pace
 from shared import log
@@ -42,6 +43,8 @@ class Site:
     hostname: str
     settings: Ingress
     rules: Rules
+    balancers: tuple[Networks, ...]
+    """`proxy_from` of each listener."""
     publisher: Publisher
     resolver: Resolver
     clock: Clock
@@ -69,7 +72,11 @@ class Site:
     def door(self, number: int) -> Door:
         """Return a listener by its place in the configuration."""
         listener = self.settings.listener[number]
-        return Door(listener, None if listener.mode is Mode.SUBMISSIONS else self.context(listener.mode), number)
+        context = self.context(listener.mode)
+        starttls = None if listener.mode is Mode.SUBMISSIONS else context
+        if not listener.proxy_from:
+            return Door(listener, starttls, number)
+        return Door(listener, starttls, number, self.balancers[number], None if starttls else context)
 
     def context(self, mode: Mode) -> ssl.SSLContext | None:
         """Return what a listener of this mode uses for TLS."""
@@ -85,3 +92,7 @@ class Door:
     """For STARTTLS; None where there is none, or TLS is implicit."""
     number: int
     """Its place in the configuration, which no reload changes."""
+    balancers: Networks | None = None
+    """Peers whose first octets are a PROXY header; None: there are none."""
+    implicit_tls: ssl.SSLContext | None = None
+    """For TLS before the greeting; None where the listening socket sees to it."""

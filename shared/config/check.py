@@ -117,6 +117,10 @@ def _within(network: Network, other: Network) -> bool:
     return isinstance(other, ipaddress.IPv6Network) and network.subnet_of(other)
 
 
+def _overlap(network: Network, other: Network) -> bool:
+    return _within(network, other) or _within(other, network)
+
+
 def _is_wide(network: Network) -> bool:
     return network.prefixlen < (16 if network.version == 4 else 32) and not _is_private(network)
 
@@ -220,6 +224,30 @@ def _authenticates(config: Config) -> bool:
     return any((auth.users_file, auth.http_url, auth.jwks_file, config.tls.client_ca))
 
 
+def _balancers(config: Config, facts: Facts) -> Iterator[Problem]:
+    listeners = config.ingress.listener
+    for index, listener in enumerate(listeners):
+        key = f"ingress.listener[{index}].proxy_from"
+        for text in listener.proxy_from:
+            network = ipaddress.ip_network(text)
+            if _holds_everything(network) or _is_wide(network):
+                reason = f"{text} makes an open relay: whoever connects from there may claim any address"
+                yield Problem(Severity.ERROR, key, reason, "name the addresses of your balancers")
+            if facts.gateway and _contains(network, facts.gateway):
+                reason = (
+                    f"{text} contains this container's gateway {facts.gateway}, "
+                    "behind which any client may appear, and claim any address"
+                )
+                yield Problem(Severity.ERROR, key, reason, "name the balancer's own address")
+            for other in config.relay.trusted_networks:
+                if _overlap(network, ipaddress.ip_network(other)):
+                    reason = f"{other} contains balancers ({text}): those addresses are never trusted"
+                    yield Problem(Severity.WARNING, "relay.trusted_networks", reason, "leave the balancers out")
+        if not listener.proxy_from and any(other.proxy_from for other in listeners):
+            reason = "takes no PROXY header, unlike others: behind a balancer every client would be a stranger"
+            yield Problem(Severity.WARNING, key, reason, "set it too, or lead no balancer there")
+
+
 def _callout(config: Config, _: Facts) -> Iterator[Problem]:
     url = urlsplit(config.auth.http_url or "")
     if url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
@@ -314,6 +342,7 @@ CHECKS: tuple[Check, ...] = (
     _denied,
     _postmaster,
     _listeners,
+    _balancers,
     _tls,
     _callout,
     _names,

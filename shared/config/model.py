@@ -96,6 +96,8 @@ class Listener(Section, frozen=True):
     mode: Mode = Mode.RELAY
     trusted_without_auth: bool = False
     """Submission only: clients in trusted networks need no AUTH."""
+    proxy_from: tuple[Network, ...] = ()
+    """Balancers: they begin each connection with a PROXY header, and are believed who their client is."""
 
 
 class Dnsbl(Section, frozen=True):
@@ -162,6 +164,8 @@ class Ingress(Section, frozen=True):
     max_hops: Count = 50
     bare_line_ends: BareLineEnds = "refuse"
     """refuse or repair: content with a CR or LF outside of a CRLF, which other servers may take for a line end."""
+    proxy_timeout: Duration = Duration(10)
+    """How long a balancer may take for its PROXY header."""
     command_timeout: Duration = Duration(300)
     data_timeout: Duration = Duration(180)
     """Between two blocks of a message's content."""

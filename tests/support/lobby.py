@@ -114,7 +114,7 @@ class Lobby:
         await caller.start_tls(self.trust)
         transport = await shaking
         assert transport is not None
-        session.connection_made(transport)
+        loop.call_soon(session.connection_made, transport)
         return caller
 
     def converse(self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1) -> bytes:

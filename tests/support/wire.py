@@ -162,7 +162,7 @@ class Caller:
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._heard = b""
-        protocol.connection_made(self.wire)
+        asyncio.get_running_loop().call_soon(protocol.connection_made, self.wire)  # as the loop does: from no task
 
     async def send(self, octets: bytes) -> None:
         """Send octets and let the server's loop turn once."""

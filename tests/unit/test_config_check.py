@@ -91,6 +91,38 @@ def test_container_gateway(network: str, gateway: str | None, trap: bool) -> Non
     assert [problem.severity for problem in found] == ([Severity.ERROR] if trap else [])
 
 
+@pytest.mark.parametrize(
+    ("proxy_from", "trusted", "gateway", "found"),
+    [
+        (("10.0.0.9",), ("192.168.0.0/16",), "172.17.0.1", []),
+        (("10.0.0.0/29", "fd00::9"), (), None, []),
+        (("10.0.0.9",), ("10.0.0.0/8",), None, [(Severity.WARNING, "relay.trusted_networks", "10.0.0.0/8 contains")]),
+        (("10.0.0.0/29",), ("10.0.0.7/32",), None, [(Severity.WARNING, "relay.trusted_networks", "10.0.0.7/32 con")]),
+        (("fd00::9",), ("10.0.0.0/8",), None, []),
+        (("0.0.0.0/0",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "0.0.0.0/0 makes an open")]),
+        (("::/0",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "::/0 makes an open relay")]),
+        (("203.0.0.0/8",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "203.0.0.0/8 makes an")]),
+        (("172.17.0.0/16",), (), "172.17.0.1", [(Severity.ERROR, "ingress.listener[0].proxy_from", "gateway")]),
+        (("172.17.0.2",), (), "172.17.0.1", []),
+    ],
+)
+def test_balancers(
+    proxy_from: tuple[str, ...], trusted: tuple[str, ...], gateway: str | None, found: list[tuple[Severity, str, str]]
+) -> None:
+    """Whoever may send a PROXY header may claim any address."""
+    listener = (Listener(address="0.0.0.0:2525", proxy_from=proxy_from),)
+    config = changed(relay={"trusted_networks": trusted}, ingress={"listener": listener})
+    given = problems(config, Facts(gateway=gateway))
+    assert [(problem.severity, problem.key) for problem in given] == [(severity, key) for severity, key, _ in found]
+    assert all(text in problem.reason for problem, (_, _, text) in zip(given, found, strict=True))
+
+
+def test_a_listener_without_proxy_from_beside_one_with_it() -> None:
+    listeners = (Listener(address="127.0.0.1:1", proxy_from=("10.0.0.9",)), Listener(address="127.0.0.1:2"))
+    (problem,) = problems(changed(ingress={"listener": listeners}), Facts())
+    assert (problem.severity, problem.key) == (Severity.WARNING, "ingress.listener[1].proxy_from")
+
+
 PROBLEMS: list[tuple[Config, Severity, str, str]] = [
     (relay(hosted={"example.org": "h", ".com": "h"}), Severity.ERROR, 'relay.hosted.".com"', "every domain under .com"),
     (relay(hosted={"example.org": "h", ".co.uk": "h"}), Severity.ERROR, 'relay.hosted.".co.uk"', "under .co.uk"),

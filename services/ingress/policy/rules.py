@@ -8,7 +8,7 @@ from typing import NamedTuple
 from services.ingress.policy.lists import Entry, Networks, entries, plain_address, read_list
 from shared.config.address import Address as NextHop
 from shared.config.address import parse_address
-from shared.config.model import Auth, Hosted, Relay
+from shared.config.model import Auth, Hosted, Listener, Relay
 from shared.errors import ConfigError
 from shared.smtp.address import BadAddress, Mailbox, parse_domain, parse_mailbox
 
@@ -76,6 +76,8 @@ class Rules(NamedTuple):
     denied_senders: Patterns = Patterns()
     denied_clients: Networks = Networks()
     trusted: Networks = Networks()
+    balancers: Networks = Networks()
+    """Never trusted, as anybody may be behind one."""
     outsiders_may_use_hosted_senders: bool = False
     senders: Mapping[str, Patterns] = MappingProxyType({})
     """What a user may send as; "*" is every user without an entry."""
@@ -84,7 +86,8 @@ class Rules(NamedTuple):
 
     def trusts(self, address: str) -> bool:
         """Return whether a client's address, in text form, is in a trusted network."""
-        return plain_address(address) in self.trusted
+        client = plain_address(address)
+        return client in self.trusted and client not in self.balancers
 
     def denies(self, address: str) -> bool:
         """Return whether a client's address, in text form, is to be turned away."""
@@ -97,7 +100,16 @@ def parents_of(domain: str) -> list[str]:
     return [".".join(labels[index:]) for index in range(1, len(labels))]
 
 
-def compile_rules(relay: Relay, auth: Auth = Auth()) -> Rules:  # noqa: B008  (a frozen value)
+def balancers_of(listeners: Iterable[Listener]) -> Networks:
+    """Return where the balancers are that begin with a PROXY header."""
+    return Networks.of(
+        entry
+        for listener in listeners
+        for entry in entries(f"ingress.listener ({listener.address}).proxy_from", listener.proxy_from, None)
+    )
+
+
+def compile_rules(relay: Relay, auth: Auth = Auth(), listeners: Iterable[Listener] = ()) -> Rules:  # noqa: B008  (a frozen value)
     """Compile the [relay] table, the lists it names, and what users may send as. Raise ConfigError naming the key."""
     postmaster = parse_mailbox(relay.postmaster)
     if isinstance(postmaster, BadAddress):
@@ -111,6 +123,7 @@ def compile_rules(relay: Relay, auth: Auth = Auth()) -> Rules:  # noqa: B008  (a
         denied_senders=_patterns(entries("relay.denied_senders", relay.denied_senders, relay.denied_senders_file)),
         denied_clients=Networks.of(entries("relay.denied_clients", relay.denied_clients, relay.denied_clients_file)),
         trusted=Networks.of(entries("relay.trusted_networks", relay.trusted_networks, None)),
+        balancers=balancers_of(listeners),
         outsiders_may_use_hosted_senders=relay.allow_hosted_senders_from_outside,
         senders=_senders(auth.senders),
         check_authors=auth.check_from_header,

@@ -12,7 +12,7 @@ MAX_AUTH_LINE = 12288
 """Octets of AUTH and of a response in its dialogue (RFC 4954 section 4)."""
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_OTHER_PROTOCOLS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
+_OTHER_PROTOCOLS = frozenset({"PROXY", "GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
 
 
 class Command(NamedTuple):
@@ -37,7 +37,7 @@ def parse_command(line: bytes) -> Command | Refuse:
     verb = verb.upper()
     if verb in _OTHER_PROTOCOLS:
         # A browser or proxy made to talk to us must not go on to "send" a body full of commands.
-        return replies.NOT_SMTP
+        return replies.NO_BALANCER if verb == "PROXY" else replies.NOT_SMTP
     return Command(verb, argument.strip(" "))
 
 

@@ -18,7 +18,7 @@ COMMAND_OCTETS = 16 * 1024
 GOODBYE_SECONDS = 5.0
 """How long a closed session waits for the client to take its last reply."""
 HANDSHAKE_SECONDS = 30.0
-"""For STARTTLS."""
+"""For STARTTLS, and for TLS after a PROXY header."""
 
 
 class Sink(Protocol):
@@ -54,6 +54,10 @@ class Connection(Voice, asyncio.BufferedProtocol):
         self._sink: Sink | None = None
         """What takes octets that are no commands."""
         self._choked = self._paused = self._eof = False
+        self._room = COMMAND_OCTETS
+        """Octets that are read at a time while commands are expected."""
+        self._stepwise = False
+        """After each read the next one waits until it is asked for."""
 
     # The connection, as asyncio sees it.
 
@@ -67,7 +71,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
     def get_buffer(self, _: int) -> memoryview:
         """Return where the next octets go: one buffer for all, emptied before anybody else reads."""
         if self._sink is None:
-            return self.site.arena[:COMMAND_OCTETS]
+            return self.site.arena[: self._room]
         wanted = self._sink.wanted
         return self.site.arena if wanted is None else self.site.arena[: wanted + COMMAND_OCTETS]
 
@@ -82,7 +86,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
         elif not self._busy:
             self._work()
         if self.end is None and not self._paused:
-            if len(self.input) >= COMMAND_OCTETS:
+            if self._stepwise or len(self.input) >= COMMAND_OCTETS:
                 self._paused = True
                 self.transport.pause_reading()
             elif count == len(self.site.arena):
@@ -121,6 +125,11 @@ class Connection(Voice, asyncio.BufferedProtocol):
         self._choked = False
         if not self._busy:
             self._work()
+
+    def read_only(self, octets: int | None) -> None:
+        """Read at most so many octets, and none after them until the next call; None: read as usual."""
+        self._stepwise = octets is not None
+        self._room = COMMAND_OCTETS if octets is None else octets
 
     def _read_on(self) -> None:
         if self._paused and self.end is None and len(self.input) < COMMAND_OCTETS:

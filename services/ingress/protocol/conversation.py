@@ -9,7 +9,7 @@ ask, and a command that always waits is simply an `async def`.
 
 Where to join in:
 
-- before the greeting: `open` of session.py, which may await `more` and read `input` (a PROXY header, an early talker);
+- before the greeting: `open` of session.py, which may await `more` and read `input` (balancer.py does);
 - after a command: an entry of session.py's COMMANDS;
 - a line out of turn, as in AUTH: `await self.line(limit)`;
 - octets that are no commands (DATA, BDAT): `self.receive(sink, then)`; the sink takes octets until it has seen its end.
@@ -54,6 +54,8 @@ class Conversation(Connection):
         self._since = self.loop.time()
         """When the client was last done with something."""
         self._stopping = False
+        self.is_own_of_balancer = False
+        """Nobody's session but a balancer's own, such as its checks."""
         self._admitted: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,6 +64,8 @@ class Conversation(Connection):
         self.site.open.add(self)
         self.task = self.loop.create_task(self._live())
         self._alarm = self.loop.call_later(self.site.pace.look, self._look)
+        # Now, not when the task runs: until then octets would be read that are not for us, such as TLS's.
+        self._suspended = first_step(self._guard(self.open()), self.task, self.loop)
 
     # The session's life.
 
@@ -70,7 +74,9 @@ class Conversation(Connection):
         started = time.monotonic()
         metrics.sessions.inc()
         try:
-            await self._guard(self.open())
+            opening, self._suspended = self._suspended, None
+            if opening is not None:
+                await opening
             while self.end is None:
                 self._busy = False
                 self._work()
@@ -90,7 +96,8 @@ class Conversation(Connection):
             if self._admitted is not None:
                 self.site.connections.leave(self._admitted)
             metrics.sessions.dec()
-            self.log.info(
+            checked = self.is_own_of_balancer and not self.messages and not self.errors
+            (self.log.debug if checked else self.log.info)(
                 "session",
                 client=self.address,
                 end=self.end,

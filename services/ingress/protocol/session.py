@@ -15,9 +15,9 @@ from services.ingress.message.intake import Transaction, accept
 from services.ingress.message.received import protocol
 from services.ingress.policy.relay import Party, decide_recipient, decide_sender
 from services.ingress.protocol.arguments import read_mail, read_rcpt
+from services.ingress.protocol.balancer import Balanced
 from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
-from services.ingress.protocol.conversation import Conversation
 from services.ingress.protocol.draft import Standing
 from services.ingress.protocol.extensions import keywords
 from services.ingress.protocol.params import Offers
@@ -36,13 +36,15 @@ _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 """A host name or an address literal, leniently: real clients send names that DNS would not have."""
 
 
-class Session(Conversation):
+class Session(Balanced):
     """One client's session: a method for each command."""
 
     _auth_failures = 0
 
     async def open(self) -> None:
         """Do everything that comes before the first command."""
+        if self.door.balancers is not None:
+            await self.arrive(self.door.balancers)
         self.admit()
         self.say(Reply(220, None, f"{self.site.hostname} ESMTP Sluice"))
 

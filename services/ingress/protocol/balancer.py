@@ -1,0 +1,52 @@
+"""What comes before the greeting of a client behind a balancer: the PROXY header (proxy.py), and TLS after it."""
+
+import asyncio
+
+from services.ingress import replies
+from services.ingress.policy.lists import Networks, plain_address
+from services.ingress.protocol.conversation import Conversation
+from services.ingress.protocol.proxy import Malformed, Wanted, parse_header
+from services.ingress.protocol.voice import HungUp
+
+
+class Balanced(Conversation):
+    """A session of a listener with `proxy_from`.
+
+    There TLS from the first octet is begun by the session: a balancer's header comes before it, in clear.
+    """
+
+    async def arrive(self, balancers: Networks) -> None:
+        """Learn from a balancer who its client is; of all others, balancers' own checks too, it is the peer."""
+        peer = plain_address(self.address)
+        if peer is None:
+            # A connection that has been reset already has no peer any more: so a balancer ends its checks.
+            self.is_own_of_balancer = True
+            raise HungUp
+        if peer in balancers:
+            await self._learn_client()
+        if self.door.implicit_tls is not None:
+            await self.start_tls(self.door.implicit_tls)
+
+    async def _learn_client(self) -> None:
+        self.is_own_of_balancer = True
+        try:
+            async with asyncio.timeout(self.site.settings.proxy_timeout):
+                client = await self._header()
+        except TimeoutError:
+            self.refuse(replies.NO_HEADER_IN_TIME)
+        else:
+            if client is not None:
+                self.is_own_of_balancer = False
+                self.address = str(plain_address(client) or client)
+
+    async def _header(self) -> str | None:
+        """Read the header and not an octet more. Return the client, None if the balancer speaks for itself."""
+        while isinstance(step := parse_header(self.input.peek()), Wanted):
+            self.read_only(step.octets)
+            await self.more()
+        self.read_only(None)
+        if isinstance(step, Malformed):
+            self.refuse(replies.NO_HEADER, reason=step.reason)
+            return None
+        self.input.discard()
+        return step.client
