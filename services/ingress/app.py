@@ -11,6 +11,7 @@ from services.ingress.auth.authenticator import Authenticator
 from services.ingress.auth.build import attempts, authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
+from services.ingress.policy.guard import Guard
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.lists import Networks
 from services.ingress.policy.rules import Rules, balancers_of, compile_rules
@@ -34,7 +35,7 @@ class IngressApp:
         """Raise ConfigError, naming the key, for whatever cannot work."""
         self._attempts = attempts(config.auth)
         self._premises = Premises()
-        compiled = _compile(config, resolver, self._attempts, clock)
+        compiled = _compile(config, resolver, _Kept(self._attempts), clock)
         self._premises.site = Site(
             hostname=config.hostname,
             settings=config.ingress,
@@ -72,9 +73,9 @@ class IngressApp:
         )
 
     def prepare(self, config: Config) -> Swap:
-        """Compile everything anew; what counts is kept: connections, octets in flight, failed log-ins."""
+        """Compile everything anew; what counts is kept: connections, octets in flight, failed log-ins, rates."""
         site = self._site
-        compiled = _compile(config, site.resolver, self._attempts, site.clock)
+        compiled = _compile(config, site.resolver, _Kept(self._attempts, site.guard), site.clock)
 
         def swap() -> None:
             site.connections.limit = config.ingress.max_connections
@@ -118,13 +119,21 @@ class _Compiled(NamedTuple):
 
     rules: Rules
     balancers: tuple[Networks, ...]
+    guard: Guard
     tls: ssl.SSLContext | None
     submission_tls: ssl.SSLContext | None
     authenticator: Authenticator | None
     verifier: Verifier | None
 
 
-def _compile(config: Config, resolver: Resolver, memory: Attempts, clock: Clock) -> _Compiled:
+class _Kept(NamedTuple):
+    """What was counted and learnt, and goes on from one configuration to the next."""
+
+    attempts: Attempts
+    guard: Guard | None = None
+
+
+def _compile(config: Config, resolver: Resolver, kept: _Kept, clock: Clock) -> _Compiled:
     """Read every file and compile every rule. Raise ConfigError, naming the key, for whatever cannot work."""
     for problem in unenforced(config, Facts()):
         raise ConfigError(str(problem))
@@ -132,11 +141,13 @@ def _compile(config: Config, resolver: Resolver, memory: Attempts, clock: Clock)
     listeners = config.ingress.listener
     check_listeners(listeners, tls)
     verify = config.ingress.authentication
+    rules = compile_rules(config.relay, config.auth, listeners)
     return _Compiled(
-        rules=compile_rules(config.relay, config.auth, listeners),
+        rules=rules,
         balancers=tuple(balancers_of((listener,)) for listener in listeners),
+        guard=Guard(rules, config.ingress, kept.guard),
         tls=tls,
         submission_tls=server_context(config.tls, ask_clients=True),
-        authenticator=authenticator(config, memory, clock),
+        authenticator=authenticator(config, kept.attempts, clock),
         verifier=Verifier(resolver, config.hostname, verify) if verify.verify else None,
     )

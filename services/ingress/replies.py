@@ -31,6 +31,7 @@ NO_ARGUMENT = refuse("syntax", 501, "5.5.4", "This command takes no argument")
 BAD_HELO = refuse("syntax", 501, "5.5.4", "A host name or address literal is needed after EHLO or HELO")
 MAIL_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
 RCPT_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
+VRFY_SYNTAX = refuse("syntax", 501, "5.5.4", "Syntax: VRFY address")
 BDAT_SYNTAX = Refuse(
     Reply(501, "5.5.4", "Syntax: BDAT size [LAST]; goodbye, as no end of the chunk is known"), "syntax", ends=True
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.ingress.auth.authenticator import Authenticator
 from services.ingress.mailauth.verify import Verifier
 from services.ingress.message.budget import Budget
+from services.ingress.policy.guard import Guard
 from services.ingress.policy.limits import Connections
 from services.ingress.policy.lists import Networks
 from services.ingress.policy.rules import Rules
@@ -45,6 +46,7 @@ class Site:
     rules: Rules
     balancers: tuple[Networks, ...]
     """`proxy_from` of each listener."""
+    guard: Guard
     publisher: Publisher
     resolver: Resolver
     clock: Clock

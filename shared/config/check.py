@@ -320,12 +320,9 @@ def unenforced(config: Config, _: Facts) -> Iterator[Problem]:
     """Yield the keys that no stage acts on: whoever sets one relies on a protection that is not there."""
     relay, ingress = config.relay, config.ingress
     given = {
-        "relay.denied_clients": bool(relay.denied_clients),
-        "relay.denied_clients_file": relay.denied_clients_file is not None,
         "ingress.greeting_delay": ingress.greeting_delay > 0,
         "ingress.require_reverse_dns": ingress.require_reverse_dns,
         "ingress.dnsbl.zones": bool(ingress.dnsbl.zones),
-        "ingress.rate": bool(ingress.rate),
     }
     for name, entry in relay.hosted.items():
         given[f'relay.hosted."{name}".verify'] = isinstance(entry, Hosted) and entry.verify != "off"

@@ -3,6 +3,9 @@
 A line is one of
     # text        a comment; the first says what the transcript promises
     @trusted      connect from the trusted network instead of a stranger's address
+    @from ADDRESS connect from there
+    @site NAME    to another ingress than the ordinary one: see test_ingress_dialogs.py
+    @greeting     the transcript begins before the greeting
     C: text       send the text and CRLF
     R: text       send the octets exactly as written, with Python's backslash escapes and no CRLF
     S: pattern    expect a reply line; `*` stands for anything
@@ -21,9 +24,9 @@ from tests.support.front import STRANGER, TRUSTED, Front, Talk
 def replay(path: Path, front: Front, trust: ssl.SSLContext) -> None:
     """Replay one transcript. AssertionError names its line."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    source = TRUSTED if "@trusted" in lines else STRANGER
+    source = directive(lines, "@from") or (TRUSTED if "@trusted" in lines else STRANGER)
     published = len(front.recorder.sends)
-    talk = front.connect(source)
+    talk = front.knock(source) if "@greeting" in lines else front.connect(source)
     try:
         for number, line in enumerate(lines, start=1):
             kind, _, text = line.partition(": ") if line[1:2] == ":" else ("", "", "")
@@ -34,6 +37,11 @@ def replay(path: Path, front: Front, trust: ssl.SSLContext) -> None:
                 _step(talk, line[:1] if line[1:2] == ":" else "", text, where, trust)
     finally:
         talk.close()
+
+
+def directive(lines: list[str], name: str) -> str:
+    """Return what follows a directive, "" if the transcript has none of that name."""
+    return next((line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")), "")
 
 
 def _step(talk: Talk, kind: str, text: str, where: str, trust: ssl.SSLContext) -> None:

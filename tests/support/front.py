@@ -115,9 +115,13 @@ class Front:
 
     def connect(self, source: str = STRANGER, listener: int = 0) -> "Talk":
         """Connect and read the greeting."""
-        talk = Talk(socket.create_connection(("127.0.0.1", self.app.ports[listener]), 30, (source, 0)))
+        talk = self.knock(source, listener)
         assert talk.reply().startswith("220")
         return talk
+
+    def knock(self, source: str = STRANGER, listener: int = 0) -> "Talk":
+        """Connect, and leave the greeting to be read."""
+        return Talk(socket.create_connection(("127.0.0.1", self.app.ports[listener]), 30, (source, 0)))
 
     def ready(self, source: str = STRANGER, recipient: str = "bob@example.org") -> "Talk":
         """Return a session that has just been answered 354."""

@@ -7,7 +7,7 @@ import pytest
 
 from services.ingress.app import build
 from shared.config.check import Facts, Problem, Severity, covers, problems
-from shared.config.model import Auth, Config, Delivery, Dnsbl, Hosted, Listener, Mode, Quarantine, Rate, Relay, Tls
+from shared.config.model import Auth, Config, Delivery, Dnsbl, Hosted, Listener, Mode, Quarantine, Relay, Tls
 from shared.config.units import Duration, Size
 from shared.errors import ConfigError
 from tests.support.front import NO_DNS
@@ -217,8 +217,6 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
 
 
 UNENFORCED = [
-    (relay(denied_clients=("192.0.2.0/24",)), "relay.denied_clients"),
-    (relay(denied_clients_file="clients.txt"), "relay.denied_clients_file"),
     (
         relay(hosted={"example.org": Hosted(next_hop=("mail.internal",), verify="call-out")}),
         'relay.hosted."example.org".verify',
@@ -226,7 +224,6 @@ UNENFORCED = [
     (changed(ingress={"greeting_delay": Duration(5)}), "ingress.greeting_delay"),
     (changed(ingress={"require_reverse_dns": True}), "ingress.require_reverse_dns"),
     (changed(ingress={"dnsbl": Dnsbl(zones=("bl.example",))}), "ingress.dnsbl.zones"),
-    (changed(ingress={"rate": (Rate(per="client", messages="1/h"),)}), "ingress.rate"),
 ]
 
 

@@ -82,12 +82,43 @@ def test_full_buckets_leave_as_new_ones_come_and_others_stay() -> None:
 
 
 def test_each_limit_must_have_room_and_nothing_is_counted_for_what_is_refused() -> None:
-    rates = Rates([Rate(per="client", messages="2/h"), Rate(per="user", messages="5/h")])
-    assert [rates.admit(Event.MESSAGES, USER, 0) for _ in range(4)] == [None, None, *[replies.RATE_MESSAGES] * 2]
-    elsewhere = USER._replace(address="198.51.100.1")
-    assert [rates.admit(Event.MESSAGES, elsewhere, 0) for _ in range(2)] == [None, None]
-    again = USER._replace(address="198.51.100.2")
-    assert [rates.admit(Event.MESSAGES, again, 0) for _ in range(2)] == [None, replies.RATE_MESSAGES]
+    rates = Rates([Rate(per="client", messages="2/h"), Rate(per="network", messages="5/h")])
+    assert [rates.admit(Event.MESSAGES, CLIENT, 0) for _ in range(4)] == [None, None, *[replies.RATE_MESSAGES] * 2]
+    assert [rates.admit(Event.MESSAGES, OTHER, 0) for _ in range(2)] == [None, None]
+    third = CLIENT._replace(address="192.0.2.3")
+    assert [rates.admit(Event.MESSAGES, third, 0) for _ in range(2)] == [None, replies.RATE_MESSAGES]
+
+
+def test_users_and_strangers_at_one_address_are_counted_apart() -> None:
+    rates = Rates([Rate(per="client", messages="1/h"), Rate(per="user", messages="2/h")])
+    no = replies.RATE_MESSAGES
+    assert [rates.admit(Event.MESSAGES, USER, 0) for _ in range(3)] == [None, None, no]
+    assert [rates.admit(Event.MESSAGES, CLIENT, 0) for _ in range(2)] == [None, no]
+    assert rates.admit(Event.MESSAGES, USER._replace(address="198.51.100.1"), 0) == no
+    assert rates.admit(Event.MESSAGES, USER._replace(user="eve"), 0) is None
+
+
+STAYS = [
+    (Rate(per="client", messages="1/h", bytes="9/h"), True),
+    (Rate(per="client", messages="1/h", exempt_trusted=False), True),
+    (Rate(per="client", messages="2/h"), False),
+    (Rate(per="client", recipients="1/h"), False),
+    (Rate(per="network", messages="1/h"), False),
+]
+
+
+@pytest.mark.parametrize(("rate", "stays"), STAYS)
+def test_a_quota_that_stays_the_same_keeps_its_buckets(rate: Rate, *, stays: bool) -> None:
+    before = Rates([Rate(per="user", messages="1/h"), Rate(per="client", messages="1/h")])
+    before.admit(Event.MESSAGES, CLIENT, 0)
+    after = Rates([rate], before)
+    assert (after.admit(Event.MESSAGES, CLIENT, 1) is None) is not stays
+
+
+def test_two_limits_alike_do_not_count_in_one_bucket() -> None:
+    twice = [Rate(per="client", messages="2/h")] * 2
+    rates = Rates(twice, Rates(twice))
+    assert [rates.admit(Event.MESSAGES, CLIENT, 0) for _ in range(3)] == [None, None, replies.RATE_MESSAGES]
 
 
 def test_octets_go_into_debt_that_waiting_pays() -> None:
@@ -127,7 +158,8 @@ KEYS = [
     (Rate(per="network", ipv4_prefix=16, ipv6_prefix=32), CLIENT, "192.0.0.0/16"),
     (Rate(per="network", ipv4_prefix=16, ipv6_prefix=32), V6, "2001:db8::/32"),
     (Rate(per="client"), Subject("unknown", trusted=False), "unknown"),
-    (Rate(per="client"), USER, "192.0.2.1/32"),
+    (Rate(per="client"), USER, None),
+    (Rate(per="network"), USER, None),
     (Rate(per="client"), INSIDE, None),
     (Rate(per="network"), INSIDE, None),
     (Rate(per="client", exempt_trusted=False), INSIDE, "10.0.0.1/32"),

@@ -91,14 +91,30 @@ class _Limit(NamedTuple):
     buckets: dict[Event, Buckets]
 
 
+class _Identity(NamedTuple):
+    """What a quota is about; if this is the same after a reload, so are the buckets."""
+
+    event: Event
+    quota: Quota
+    per: str
+    prefixes: tuple[int, int]
+
+
 class Rates:
     """Every [[ingress.rate]]: an event passes if each of them has room for it, and is then counted in each."""
 
-    def __init__(self, rates: Iterable[Rate]) -> None:
-        """Take the configuration, whose quotas are known to parse."""
-        self._limits = tuple(_Limit(rate, dict(_buckets(rate))) for rate in rates)
+    def __init__(self, rates: Iterable[Rate], previous: "Rates | None" = None) -> None:
+        """Take the configuration, whose quotas are known to parse, and what was counted under the previous one."""
+        kept = {} if previous is None else dict(previous._buckets())  # noqa: SLF001  (of the same class)
+        self._limits = tuple(
+            _Limit(rate, {of.event: kept.pop(of, Buckets(of.quota)) for of in _quotas(rate)}) for rate in rates
+        )
         self.counted = frozenset(event for limit in self._limits for event in limit.buckets)
         """The events that any limit is about; others need not be asked."""
+
+    def _buckets(self) -> Iterator[tuple[_Identity, Buckets]]:
+        for rate, buckets in self._limits:
+            yield from ((of, buckets[of.event]) for of in _quotas(rate))
 
     def admit(self, event: Event, subject: Subject, now: float) -> Refuse | None:
         """Count one connection, message or recipient, or return why it is one too many."""
@@ -135,9 +151,12 @@ class Rates:
 
 
 def key_of(rate: Rate, subject: Subject) -> str | None:
-    """Return under which key a subject is counted, or None if this rate is not about it."""
-    if rate.per == "user":
-        return subject.user
+    """Return under which key a subject is counted, or None if this rate is not about it.
+
+    Who has authenticated answers for itself, and not for those who share its address.
+    """
+    if rate.per == "user" or subject.user is not None:
+        return subject.user if rate.per == "user" else None
     if subject.trusted and rate.exempt_trusted:
         return None
     is_client = rate.per == "client"
@@ -155,7 +174,7 @@ def network_of(address: str, v4: int, v6: int) -> str:
     return str(network)
 
 
-def _buckets(rate: Rate) -> Iterator[tuple[Event, Buckets]]:
+def _quotas(rate: Rate) -> Iterator[_Identity]:
     texts = {
         Event.CONNECTIONS: rate.connections,
         Event.MESSAGES: rate.messages,
@@ -164,4 +183,5 @@ def _buckets(rate: Rate) -> Iterator[tuple[Event, Buckets]]:
     }
     for event, text in texts.items():
         if text is not None:
-            yield event, Buckets(Quota.parse(text, octets=event is Event.BYTES))
+            quota = Quota.parse(text, octets=event is Event.BYTES)
+            yield _Identity(event, quota, rate.per, (rate.ipv4_prefix, rate.ipv6_prefix))

@@ -15,14 +15,13 @@ from services.ingress.message.intake import Transaction, accept
 from services.ingress.message.received import protocol
 from services.ingress.policy.relay import Party, decide_recipient, decide_sender
 from services.ingress.protocol.arguments import read_mail, read_rcpt
-from services.ingress.protocol.balancer import Balanced
 from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
 from services.ingress.protocol.draft import Standing
+from services.ingress.protocol.entrance import Entrance
 from services.ingress.protocol.extensions import keywords
 from services.ingress.protocol.params import Offers
 from services.ingress.protocol.stepping import Work
-from services.ingress.protocol.voice import Goodbye
 from services.ingress.replies import Refuse
 from shared.config.model import Mode
 from shared.model import Client
@@ -36,17 +35,10 @@ _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 """A host name or an address literal, leniently: real clients send names that DNS would not have."""
 
 
-class Session(Balanced):
+class Session(Entrance):
     """One client's session: a method for each command."""
 
     _auth_failures = 0
-
-    async def open(self) -> None:
-        """Do everything that comes before the first command."""
-        if self.door.balancers is not None:
-            await self.arrive(self.door.balancers)
-        self.admit()
-        self.say(Reply(220, None, f"{self.site.hostname} ESMTP Sluice"))
 
     def obey(self, command: Command) -> Work | None:
         """Carry out one command; return the rest of it, if it has to wait for something."""
@@ -168,6 +160,9 @@ class Session(Balanced):
             if self._auth_failures >= MAX_AUTH_FAILURES:
                 self.refuse(replies.TOO_MANY_ERRORS)
             return
+        too_many = self.site.guard.authenticated(self.address, result)
+        if too_many is not None:
+            self.refuse(too_many, user=result)
         self.session.user = result
         self.session.standing = None
         self.log.info("authenticated", client=self.address, user=result, mechanism=mechanism.upper())
@@ -198,8 +193,11 @@ class Session(Balanced):
         """Do nothing."""
         self.say(Reply(250, "2.0.0", "Ok"))
 
-    def vrfy(self, _: str) -> None:
+    def vrfy(self, argument: str) -> None:
         """Tell nobody who exists (RFC 5321 section 7.3)."""
+        if not argument:
+            self.refuse(replies.VRFY_SYNTAX)
+            return
         self.say(Reply(252, "2.5.2", "Cannot verify, send a message to find out"))
 
     def expn(self, _: str) -> None:
@@ -209,11 +207,6 @@ class Session(Balanced):
     def help(self, _: str) -> None:
         """Point to the standard."""
         self.say(Reply(214, "2.0.0", "See RFC 5321"))
-
-    def quit(self, _: str) -> None:
-        """End the session."""
-        self.say(Reply(221, "2.0.0", "Bye"))
-        raise Goodbye("quit")
 
     # The mail transaction.
 
@@ -237,7 +230,9 @@ class Session(Balanced):
         origin = decide_sender(self.site.rules, standing.party, mail.sender)
         if isinstance(origin, Refuse):
             return origin
-        refused = self._cannot_take(mail.params.size)
+        refused = self._cannot_take(mail.params.size) or self.site.guard.sender(
+            self.address, standing.party.user, mail.params.size
+        )
         if refused is None:
             self.envelope.begin(mail.sender, origin, mail.params)
         return refused or SENDER_OK
@@ -265,6 +260,9 @@ class Session(Balanced):
         mailbox = decide_recipient(self.site.rules, standing.party, rcpt.recipient)
         if isinstance(mailbox, Refuse):
             return mailbox
+        refused = self.site.guard.recipient(self.address, standing.party)
+        if refused is not None:
+            return refused
         added = self.envelope.add(mailbox, rcpt.params, self.site.settings.max_recipients)
         return RECIPIENT_OK if added else replies.TOO_MANY_RECIPIENTS
 
@@ -324,6 +322,22 @@ class Session(Balanced):
             return self._received(chunk.incoming)
         self.say(Reply(250, "2.0.0", f"{chunk.octets} octets received"))
         return None
+
+    def reset(self) -> None:
+        """Forget the mail transaction; what was sent of its content counts, whatever became of it."""
+        self._charge()
+        super().reset()
+
+    def finish(self, end: str) -> None:
+        """End the session."""
+        if self.end is None:
+            self._charge()
+        super().finish(end)
+
+    def _charge(self) -> None:
+        incoming = self.envelope.incoming
+        if incoming is not None:
+            self.site.guard.received(self.address, self.session.user, incoming.octets)
 
     async def _received(self, incoming: Incoming) -> None:
         """Make the message durable and say so."""

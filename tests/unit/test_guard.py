@@ -1,0 +1,98 @@
+"""What the guard asks when, and what of it outlives a reload."""
+
+import pytest
+
+from services.ingress import replies
+from services.ingress.policy.guard import Guard
+from services.ingress.policy.relay import Party
+from services.ingress.policy.rules import compile_rules
+from services.ingress.replies import Refuse
+from shared.config.model import Ingress, Mode, Rate, Relay
+
+STRANGER, OTHER, TRUSTED, DENIED = "192.0.2.1", "192.0.2.2", "10.0.0.1", "198.51.100.7"
+RULES = compile_rules(
+    Relay(
+        trusted_networks=("10.0.0.0/8",),
+        denied_clients=("198.51.100.0/24", "10.0.0.66/32"),
+        hosted={"example.org": "mail.internal"},
+    )
+)
+
+
+def one_each(per: str, *, exempt_trusted: bool = True) -> Rate:
+    return Rate(
+        per=per, connections="1/h", messages="1/h", recipients="1/h", bytes="1000B/h", exempt_trusted=exempt_trusted
+    )
+
+
+def guard(*rates: Rate, previous: Guard | None = None) -> Guard:
+    return Guard(RULES, Ingress(rate=rates), previous, clock=lambda: 100.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        (STRANGER, None),
+        (TRUSTED, None),
+        (DENIED, replies.DENIED_CLIENT),
+        ("::ffff:198.51.100.7", replies.DENIED_CLIENT),
+        ("10.0.0.66", replies.DENIED_CLIENT),
+        ("unknown", None),
+    ],
+)
+def test_denied_clients_are_turned_away_trusted_or_not(address: str, refused: Refuse | None) -> None:
+    assert guard().connect(address) == refused
+
+
+def test_a_denied_client_uses_up_nothing() -> None:
+    one = guard(Rate(per="network", connections="1/h"))
+    denied = [one.connect(DENIED) for _ in range(3)]
+    assert denied == [replies.DENIED_CLIENT] * 3
+
+
+def asked(one: Guard, address: str, user: str | None) -> list[Refuse | None]:
+    """Return the answers at each of the four points."""
+    answers = [
+        one.connect(address) if user is None else one.authenticated(address, user),
+        one.sender(address, user, 0),
+        one.recipient(address, Party(Mode.RELAY, trusted=address == TRUSTED, user=user)),
+    ]
+    one.received(address, user, 1000)
+    return [*answers, one.sender(address, user, 1)]
+
+
+ALL = [replies.RATE_CONNECTIONS, replies.RATE_BYTES, replies.RATE_RECIPIENTS, replies.RATE_BYTES]
+FIRST = [None, None, None, replies.RATE_BYTES]
+NONE = [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("rate", "address", "user", "first", "second"),
+    [
+        (one_each("client"), STRANGER, None, FIRST, ALL),
+        (one_each("network"), STRANGER, None, FIRST, ALL),
+        (one_each("user"), STRANGER, None, NONE, NONE),
+        (one_each("client"), TRUSTED, None, NONE, NONE),
+        (one_each("client", exempt_trusted=False), TRUSTED, None, FIRST, ALL),
+        (one_each("client"), STRANGER, "bob", NONE, NONE),
+        (one_each("user"), STRANGER, "bob", FIRST, ALL),
+        (one_each("user"), TRUSTED, "bob", FIRST, ALL),
+    ],
+)
+def test_who_is_limited_by_what(
+    rate: Rate, address: str, user: str | None, first: list[Refuse | None], second: list[Refuse | None]
+) -> None:
+    one = guard(rate)
+    assert asked(one, address, user) == first
+    assert asked(one, address, user) == second
+    assert asked(one, OTHER, "eve" if user else None)[0] in {None, second[0] if rate.per == "network" else None}
+
+
+def test_counts_outlive_a_reload_and_rules_do_not() -> None:
+    rate = Rate(per="client", connections="1/h")
+    before = guard(rate)
+    assert before.connect(STRANGER) is None
+    after = Guard(compile_rules(Relay(trusted_networks=("192.0.2.2/32",))), Ingress(rate=(rate,)), before, lambda: 100)
+    assert after.connect(STRANGER) == replies.RATE_CONNECTIONS
+    assert [after.connect(address) for address in (DENIED, OTHER, OTHER)] == [None] * 3
+    assert Guard(RULES, Ingress(), after).connect(STRANGER) is None
