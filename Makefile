@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test check format bench bench-ingress lock clean
+.PHONY: help demo run test compose-test check format bench bench-ingress bench-memory lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
@@ -45,6 +45,10 @@ bench: $(READY) ## throughput beside Postfix as the same relay; installs Postfix
 bench-ingress: $(READY) ## the front door beside aiosmtpd, a bare protocol and Postfix's smtpd
 	@scripts/debian-packages postfix || true
 	@ulimit -n 20000; PYTHONPATH=. .venv/bin/python -m bench.ingress $(ARGS)
+
+bench-memory: $(READY) ## the memory of ingress while 500 clients send 30 MB each
+	@scripts/debian-packages rabbitmq-server || true
+	@ulimit -n 20000; PYTHONPATH=. .venv/bin/python -m bench.ingress.memory $(ARGS)
 
 lock: ## pin the dependencies again; UPGRADE=1 takes the newest that fit
 	@scripts/lock

@@ -15,6 +15,7 @@ from shared import log
 from shared.config.load import Loaded, find, load_from
 from shared.config.model import Config
 from shared.errors import ConfigError, SluiceError
+from shared.malloc import give_back_large_blocks
 from shared.ops import Health, serving
 from shared.reload import Reloader
 
@@ -63,6 +64,7 @@ def run_app(loaded: Loaded, service: str, open_app: OpenApp) -> int:
     line on standard error. A second signal ends the process at once: what was in hand goes back to the broker.
     """
     log.set_up(loaded.config.log, service)
+    give_back_large_blocks()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_Process(loaded, open_app).run())

@@ -5,12 +5,16 @@ fields of a known version are ignored. The line is JSON so that "Get messages" s
 and in the body because an AMQP content header must fit one frame.
 """
 
+import asyncio
+
 import msgspec
 
 from shared.errors import WireError
 from shared.model import Item, Message
 
 VERSION = 1
+LARGE = 1024 * 1024
+"""Octets worth a thread: from this size on, bytes.join lets other threads run meanwhile."""
 
 
 class _Line(msgspec.Struct):
@@ -26,6 +30,13 @@ _decode_item = msgspec.json.Decoder(Item).decode
 def encode(message: Message) -> bytes:
     """Return the body for `message`; `decode` gives back an equal message."""
     return b"".join((b'{"v":1,"item":', _encode(message.item), b"}\n", message.content))
+
+
+async def encoded(message: Message) -> bytes:
+    """Do the same for an event loop with others to serve: a large body is put together in a thread."""
+    if len(message.content) < LARGE:
+        return encode(message)
+    return await asyncio.get_running_loop().run_in_executor(None, encode, message)
 
 
 def decode_item(body: bytes) -> Item:

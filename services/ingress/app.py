@@ -80,7 +80,7 @@ class IngressApp:
         def swap() -> None:
             site.connections.limit = config.ingress.max_connections
             site.connections.limit_per_client = config.ingress.max_connections_per_client
-            site.budget.limit = config.ingress.buffer
+            site.budget.resize(config.ingress.buffer)
             # The old authenticator and verifier may be at work for a session: their threads end with its last use.
             self._premises.site = replace(site, hostname=config.hostname, settings=config.ingress, **compiled._asdict())
 

@@ -288,8 +288,8 @@ def _limits(config: Config, _: Facts) -> Iterator[Problem]:
     if ingress.max_message_size > MAX_MESSAGE:
         reason = f"more than the {MAX_MESSAGE} octets that a broker message can hold"
         yield Problem(Severity.ERROR, "ingress.max_message_size", reason, "lower it")
-    if ingress.max_message_size > ingress.buffer:
-        reason = "less than ingress.max_message_size: the largest messages would never be accepted"
+    if ingress.max_message_size > ingress.buffer // 8 * 5:
+        reason = "five eighths are less than ingress.max_message_size: the largest messages would never be accepted"
         yield Problem(Severity.ERROR, "ingress.buffer", reason, "raise it")
     if config.quarantine.retention > MAX_RETENTION:
         yield Problem(Severity.ERROR, "quarantine.retention", "longer than the 30 days that can be kept", "lower it")

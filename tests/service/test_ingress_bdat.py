@@ -180,7 +180,7 @@ def test_a_chunk_over_the_limit_is_not_even_held() -> None:
 
 
 def test_the_budget_holds_for_chunks() -> None:
-    with Front(front_config(buffer=100_000)) as front:
+    with Front(front_config(buffer=160_000)) as front:
         with ready(front) as one, ready(front) as two:
             one.send(chunk(b"x" * 80_000))
             assert one.reply().startswith("250 ")

@@ -79,7 +79,7 @@ def test_connections_are_limited_by_client_and_in_all() -> None:
 
 
 def test_content_in_flight_is_bounded_across_sessions() -> None:
-    with Front(front_config(buffer=100_000)) as front:
+    with Front(front_config(buffer=160_000)) as front:
         with front.connect() as talk:
             assert begin(talk, 100_001).startswith("452 4.3.1 ")
         with front.ready() as one, front.ready() as two:
@@ -95,7 +95,7 @@ def test_content_in_flight_is_bounded_across_sessions() -> None:
 
 
 def test_a_declared_size_is_reserved_at_data() -> None:
-    with Front(front_config(buffer=100_000)) as front, front.connect() as one, front.connect() as two:
+    with Front(front_config(buffer=160_000)) as front, front.connect() as one, front.connect() as two:
         for talk in (one, two):
             assert begin(talk, 60_000).startswith("250 ")
             assert talk.ask("RCPT TO:<bob@example.org>").startswith("250")

@@ -39,7 +39,7 @@ def test_a_client_is_an_address_or_a_64(address: str, key: str) -> None:
 
 
 def test_a_share_grows_and_is_given_back() -> None:
-    budget = Budget(100)
+    budget = Budget(160)  # five eighths are for content
     one, two = Share(budget), Share(budget)
     with closing(one), closing(two):
         assert one.hold(60)

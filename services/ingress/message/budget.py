@@ -1,17 +1,38 @@
-"""How many octets of content one process holds for all its sessions together."""
+"""How many octets one process holds for all its sessions together."""
+
+from shared.window import Window
+
+MESSAGES = 10_000
+"""On their way to the broker at a time."""
+
+
+def content_limit(buffer: int) -> int:
+    """Return how many octets of content may be held, of a buffer of so many octets.
+
+    A quarter is for the copies that are made of a message on its way to the broker, two of each: an eighth of the
+    buffer may be on that way at a time, or one message. Another eighth is for what the allocator cannot use.
+    """
+    return buffer // 8 * 5
 
 
 class Budget:
     """Octets of message content in flight across all sessions. The limit may be changed."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, buffer: int) -> None:
         self.used = 0
+        self.leaving = Window(MESSAGES, 0)
+        """Messages on their way to the broker."""
+        self.resize(buffer)
+
+    def resize(self, buffer: int) -> None:
+        """Hold a buffer of so many octets from now on; what is held already stays."""
+        self._limit = content_limit(buffer)
+        self.leaving.octets = buffer // 8
 
     @property
     def room(self) -> int:
         """Octets that may still be taken."""
-        return max(0, self.limit - self.used)
+        return max(0, self._limit - self.used)
 
 
 class Share:

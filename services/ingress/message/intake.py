@@ -15,7 +15,7 @@ from services.ingress.policy.relay import may_use
 from services.ingress.policy.rules import Rules
 from services.ingress.replies import Refuse
 from services.ingress.site import Site
-from shared import log, metrics
+from shared import log, metrics, wire
 from shared.errors import BrokerError, BrokerFull, MessageTooLarge
 from shared.ids import new_id
 from shared.model import Client, Envelope, Item, Message, Origin, Place, Send
@@ -24,9 +24,6 @@ from shared.smtp.reply import Reply
 
 LOGGED_RECIPIENTS = 20
 """So many recipients stand on the log line of a message; the number of all does too."""
-
-LARGE = 1024 * 1024
-"""Octets of a message that is worth a thread."""
 
 
 class Transaction(NamedTuple):
@@ -67,9 +64,15 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
     )
     size = sum(map(len, chunks))
     prefix = _prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission)
-    content = await _joined(prefix, chunks, size)
-    chunks.clear()
-    refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
+    leaving = site.budget.leaving
+    if not leaving.enter_at_once(size):
+        await leaving.enter(size)
+    try:
+        content = await _joined(prefix, chunks, size)
+        chunks.clear()
+        refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
+    finally:
+        leaving.leave(size)
     if refused is not None:
         return refused
     metrics.accepted.labels(str(item.origin)).inc()
@@ -80,7 +83,7 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
 async def _joined(prefix: bytes, chunks: list[bytes], size: int) -> bytes:
     """Return the message as one; a large one is put together in a thread, where join lets the others go on."""
     pieces = (prefix, *chunks)
-    if size < LARGE:
+    if size < wire.LARGE:
         return b"".join(pieces)
     return await asyncio.get_running_loop().run_in_executor(None, b"".join, pieces)
 

@@ -49,7 +49,7 @@ class RabbitBroker:
     async def publish(self, sends: Sequence[Send]) -> None:
         """Return when every send is durable; all are in flight together. Raise BrokerError otherwise."""
         now = self._clock()
-        bodies = [wire.encode(send.message) for send in sends]
+        bodies = [await wire.encoded(send.message) for send in sends]
         for body in bodies:
             self._sender.check_size(len(body))
         if len(sends) == 1:

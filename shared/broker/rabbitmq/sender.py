@@ -11,8 +11,8 @@ from shared import metrics
 from shared.broker.rabbitmq.explain import APPLY, explain, is_ours
 from shared.broker.rabbitmq.link import Link, open_channel
 from shared.broker.rabbitmq.settings import Address, Settings
-from shared.broker.rabbitmq.window import Window
 from shared.errors import BrokerError, BrokerFull, BrokerUnavailable, MessageTooLarge
+from shared.window import Window
 
 
 class Sender:
@@ -71,8 +71,12 @@ class Sender:
         number, started = next(self._numbers), time.monotonic()
         self._pending[number] = started
         try:
-            async with asyncio.timeout(self._settings.confirm_timeout), self._window.room(len(body)):
-                await self._publish(queue, body, properties)
+            async with asyncio.timeout(self._settings.confirm_timeout):
+                await self._window.enter(len(body))
+                try:
+                    await self._publish(queue, body, properties)
+                finally:
+                    self._window.leave(len(body))
         except TimeoutError:
             self._note_overdue()
             waited = f"{self._settings.confirm_timeout:g} s"

@@ -73,7 +73,7 @@ class SqliteBroker:
         rows = []
         for send in sends:
             item = send.message.item
-            body = wire.encode(send.message)
+            body = await wire.encoded(send.message)
             if len(body) > self._options.max_octets:
                 raise MessageTooLarge(f"{item.id}: {len(body)} octets, the queue file takes {self._options.max_octets}")
             queue, due_at = store.destination(send.place, len(body), item.not_before, now)

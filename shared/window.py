@@ -1,9 +1,7 @@
-"""The publish window: how many bodies, and how many octets of them, may be without a confirm at a time."""
+"""A window: so many bodies, and so many octets of them, may be somewhere at a time; the others wait their turn."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class Window:
@@ -11,29 +9,33 @@ class Window:
 
     def __init__(self, bodies: int, octets: int) -> None:
         self._bodies = bodies
-        self._octets = octets
+        self.octets = octets
         self._used_bodies = 0
         self._used_octets = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def room(self, octets: int) -> AsyncIterator[None]:
-        """Wait for room, hold it inside. A body larger than the whole window goes alone."""
+    def enter_at_once(self, octets: int) -> bool:
+        """Enter if there is room; `leave` must follow. A body larger than the whole window goes alone."""
         if self._waiting or not self._fits(octets):
+            return False
+        self._take(octets)
+        return True
+
+    async def enter(self, octets: int) -> None:
+        """Wait for room; `leave` must follow."""
+        if not self.enter_at_once(octets):
             await self._wait(octets)
-        else:
-            self._take(octets)
-        try:
-            yield
-        finally:
-            self._used_bodies -= 1
-            self._used_octets -= octets
-            self._admit()
+
+    def leave(self, octets: int) -> None:
+        """Make room."""
+        self._used_bodies -= 1
+        self._used_octets -= octets
+        self._admit()
 
     def _fits(self, octets: int) -> bool:
         if self._used_bodies == 0:
             return True
-        return self._used_bodies < self._bodies and self._used_octets + octets <= self._octets
+        return self._used_bodies < self._bodies and self._used_octets + octets <= self.octets
 
     def _take(self, octets: int) -> None:
         self._used_bodies += 1
