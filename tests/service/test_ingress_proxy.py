@@ -22,6 +22,7 @@ from tests.support.balancer import BALANCER, LOCAL, UNKNOWN, connect, version_1,
 from tests.support.front import RELAY, STRANGER, TRUSTED, Front, Talk, front_config, with_tls
 from tests.support.waiting import wait_for
 
+CHECK = b"EHLO check.example\r\nQUIT\r\n"
 OUTSIDER = "198.51.100.7"
 OTHER = "127.0.0.8"
 """In a trusted network and a balancer: what wins is tested."""
@@ -186,13 +187,13 @@ def test_a_header_from_anybody_else_ends_the_session(front: Front, source: str, 
 def test_a_balancers_own_checks_leave_no_lines() -> None:
     """Every two seconds, from each balancer: a connection that is reset, closed, or says LOCAL and perhaps QUIT."""
     with Front(config()) as front:
-        for octets in (b"", LOCAL, LOCAL + b"EHLO check.example\r\nQUIT\r\n", UNKNOWN, SIGNATURE[:5]):
+        for octets in (b"", LOCAL, LOCAL + CHECK, UNKNOWN + CHECK, version_1(BALANCER) + CHECK, SIGNATURE[:5]):
             for how in ("close", "reset"):
                 talk = connect(front, octets)
                 if how == "reset":
                     talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                elif octets.startswith(SIGNATURE):
-                    assert talk.reply().startswith("220 ")
+                elif octets.endswith(CHECK):
+                    assert [talk.reply()[:3] for _ in range(3)] == ["220", "250", "221"]
                 talk.close()
         wait_for(lambda: not front.app._site.open)
         assert [line["event"] for line in map(json.loads, front.log.getvalue().splitlines())] == ["listening"]

@@ -23,11 +23,11 @@ class Balanced(Conversation):
             self.is_own_of_balancer = True
             raise HungUp
         if peer in balancers:
-            await self._learn_client()
+            await self._learn_client(balancers)
         if self.door.implicit_tls is not None:
             await self.start_tls(self.door.implicit_tls)
 
-    async def _learn_client(self) -> None:
+    async def _learn_client(self, balancers: Networks) -> None:
         self.is_own_of_balancer = True
         try:
             async with asyncio.timeout(self.site.settings.proxy_timeout):
@@ -36,7 +36,8 @@ class Balanced(Conversation):
             self.refuse(replies.NO_HEADER_IN_TIME)
         else:
             if client is not None:
-                self.is_own_of_balancer = False
+                # Version 1 has no LOCAL: in it HAProxy's checks name HAProxy as their client.
+                self.is_own_of_balancer = plain_address(client) in balancers
                 self.address = str(plain_address(client) or client)
 
     async def _header(self) -> str | None:
