@@ -62,6 +62,7 @@ IN_TRANSACTION: dict[str, tuple[bytes, ...]] = {
     "MAIL": (MAIL,),
     "MAIL,RCPT": (MAIL, RCPT),
     "RCPT-bad": (MAIL, REFUSED_RCPT),
+    "BDAT": (MAIL, RCPT, b"BDAT 0"),
 }
 """After EHLO on a relay listener, after AUTH on the others."""
 STATES = {**IN_PLAIN_TEXT, **UNDER_TLS, **IN_TRANSACTION}
