@@ -63,7 +63,9 @@ def walk(sent: bytes, heard: bytes) -> Walk:
 def _is_final(pair: tuple[bytes, bytes]) -> bool:
     """Return whether the client may send no command after this reply."""
     command, reply = pair
-    return reply[:3] in {b"221", b"421"} or (reply[:3] == b"220" and command.strip().upper() == b"STARTTLS")
+    if reply[:3] in {b"221", b"421"} or b", goodbye" in reply or b"; goodbye" in reply:
+        return True
+    return reply[:3] == b"220" and command.strip().upper() == b"STARTTLS"
 
 
 def _next(last: tuple[bytes, bytes], rest: bytes) -> tuple[bytes | None, bytes]:
