@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-PATIENCE = 20.0
+PATIENCE = 5.0
 """Seconds within which the session must have answered, or ended after the end of its input."""
 
 
@@ -118,6 +118,14 @@ class Wire(asyncio.Transport):
         """Let the connection break, as a RST does."""
         self._force_close(ConnectionResetError("reset by the test"))
 
+    def choke(self) -> None:
+        """Take no more output: what the server has written stays in its buffer, which is full."""
+        cast("asyncio.Protocol", self._protocol).pause_writing()
+
+    def take_again(self) -> None:
+        """Take output again."""
+        asyncio.get_running_loop().call_soon(cast("asyncio.Protocol", self._protocol).resume_writing)
+
     def _schedule(self) -> None:
         if not self._due:
             self._due = True
@@ -162,6 +170,8 @@ class Caller:
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._heard = b""
+        self._closed = False
+        """The server has ended TLS."""
         asyncio.get_running_loop().call_soon(protocol.connection_made, self.wire)  # as the loop does: from no task
 
     async def send(self, octets: bytes) -> None:
@@ -194,6 +204,11 @@ class Caller:
         line, _, self._heard = self._heard.partition(b"\r\n")
         return line.decode("utf-8")
 
+    def unread(self) -> bytes:
+        """Return what has come and nobody has asked for."""
+        self._heard += self._arrived()
+        return self._heard
+
     async def rest(self) -> bytes:
         """End the input and return everything the server says until it closes."""
         self.wire.end()
@@ -221,24 +236,29 @@ class Caller:
     async def _hear(self) -> bool:
         """Wait for more; False at the end."""
         while True:
-            if self._tls is None:
-                heard = self._take()
-            else:
-                self._incoming.write(self._take())
-                heard = self._decrypted(self._tls)
+            heard = self._arrived()
             if heard:
                 self._heard += heard
                 return True
-            if not await self._news():
+            if self._closed or not await self._news():
                 self.wire.end()
                 return False
+
+    def _arrived(self) -> bytes:
+        if self._tls is None:
+            return self._take()
+        self._incoming.write(self._take())
+        return self._decrypted(self._tls)
 
     def _decrypted(self, tls: ssl.SSLObject) -> bytes:
         heard = b""
         try:
             while part := tls.read(65536):
                 heard += part
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            self._closed = True
+        except ssl.SSLZeroReturnError:
+            self._closed = True
+        except ssl.SSLWantReadError:
             pass
         return heard
 
