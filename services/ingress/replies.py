@@ -113,6 +113,7 @@ RATE_MESSAGES = refuse("ingress.rate.messages", 450, "4.7.1", "Too many messages
 RATE_RECIPIENTS = refuse("ingress.rate.recipients", 450, "4.7.1", "Too many recipients in this time, try again later")
 RATE_BYTES = refuse("ingress.rate.bytes", 450, "4.7.1", "Too much mail in this time, try again later")
 TOO_MANY_RECIPIENTS = refuse("ingress.max_recipients", 452, "4.5.3", "Too many recipients in this transaction")
+HELD_TOO_LONG = refuse("ingress.max_hold", 501, "5.5.4", "Mail is not held for that long")
 TOO_LARGE = refuse("ingress.max_message_size", 552, "5.3.4", "Message exceeds the size limit")
 NO_ROOM = refuse("ingress.buffer", 452, "4.3.1", "Out of buffer space, try again later")
 TIMED_OUT = refuse("ingress.command_timeout", 421, "4.4.2", "Timed out waiting for you, goodbye")

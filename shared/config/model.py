@@ -55,6 +55,14 @@ class Mode(StrEnum):
     SUBMISSIONS = "submissions"
 
 
+class Extension(StrEnum):
+    """Extensions that strangers may use only where a listener says so (DESIGN section 7)."""
+
+    DSN = "DSN"
+    SMTPUTF8 = "SMTPUTF8"
+    REQUIRETLS = "REQUIRETLS"
+
+
 class LogFormat(StrEnum):
     """How log lines look."""
 
@@ -96,6 +104,8 @@ class Listener(Section, frozen=True):
     mode: Mode = Mode.RELAY
     trusted_without_auth: bool = False
     """Submission only: clients in trusted networks need no AUTH."""
+    strangers_may: tuple[Extension, ...] = ()
+    """Which extensions clients that are neither trusted nor authenticated may use on a relay listener."""
     proxy_from: tuple[Network, ...] = ()
     """Balancers: they begin each connection with a PROXY header, and are believed who their client is."""
 
@@ -162,6 +172,8 @@ class Ingress(Section, frozen=True):
     max_connections: Count = 1000
     max_connections_per_client: Count = 100
     max_hops: Count = 50
+    max_hold: Duration = Duration(7 * 86400)
+    """How far ahead authenticated users may ask for delivery (FUTURERELEASE); 0 offers none."""
     bare_line_ends: BareLineEnds = "refuse"
     """refuse or repair: content with a CR or LF outside of a CRLF, which other servers may take for a line end."""
     proxy_timeout: Duration = Duration(10)

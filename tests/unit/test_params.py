@@ -8,7 +8,7 @@ from services.ingress.protocol.params import MailParams, Offers, RcptParams, par
 from services.ingress.replies import Refuse
 from shared.smtp.address import Mailbox
 
-ALL = Offers(dsn=True, smtputf8=True, auth=True)
+ALL = Offers(dsn=True, smtputf8=True, auth=True, require_tls=True, max_hold=3600)
 NONE = Offers()
 
 MAIL = [
@@ -22,6 +22,11 @@ MAIL = [
     ("RET=FULL", MailParams(ret="FULL")),
     ("AUTH=<>", MailParams()),
     ("AUTH=bob+40example.org", MailParams()),
+    ("RequireTLS", MailParams(require_tls=True)),
+    ("HOLDFOR=0", MailParams(hold_for=0)),
+    ("HOLDFOR=999999999", MailParams(hold_for=999_999_999)),
+    ("HOLDUNTIL=2026-11-24T12:00:00Z", MailParams(hold_until=1_795_521_600.0)),
+    ("HOLDUNTIL=2026-11-24t12:00:00.25z", MailParams(hold_until=1_795_521_600.0)),
 ]
 
 
@@ -48,6 +53,19 @@ BAD_MAIL = [
     ("ENVID=" + "a" * 101, 501),
     ("AUTH=", 501),
     ("AUTH", 501),
+    ("REQUIRETLS=yes", 501),
+    ("REQUIRETLS=", 501),
+    ("HOLDFOR", 501),
+    ("HOLDFOR=-1", 501),
+    ("HOLDFOR=1.5", 501),
+    ("HOLDFOR=1234567890", 501),
+    ("HOLDFOR=\N{ARABIC-INDIC DIGIT ONE}", 501),
+    ("HOLDUNTIL", 501),
+    ("HOLDUNTIL=tomorrow", 501),
+    ("HOLDUNTIL=2026-11-24T12:00:00", 501),
+    ("HOLDUNTIL=2026-11-24T12:00:00+01:00", 501),
+    ("HOLDUNTIL=2026-02-30T12:00:00Z", 501),
+    ("HOLDUNTIL=0000-01-01T00:00:00Z", 501),
     ("=x", 501),
     ("-X=1", 501),
     ("X=a=b", 501),
@@ -65,7 +83,9 @@ def test_bad_mail_parameters(text: str, code: int) -> None:
     assert (refused.reply.code, refused.reply.enhanced) == (code, "5.5.4")
 
 
-@pytest.mark.parametrize("text", ["RET=FULL", "ENVID=a", "SMTPUTF8", "AUTH=<>"])
+@pytest.mark.parametrize(
+    "text", ["RET=FULL", "ENVID=a", "SMTPUTF8", "AUTH=<>", "REQUIRETLS", "HOLDFOR=1", "HOLDUNTIL=2026-11-24T12:00:00Z"]
+)
 def test_mail_parameters_that_are_not_offered(text: str) -> None:
     refused = parse_mail(text, NONE)
     assert isinstance(refused, Refuse)

@@ -34,6 +34,8 @@ class Transaction(NamedTuple):
     envelope: Envelope
     is_submission: bool
     """Whether missing fields may be added (RFC 6409)."""
+    hold_until: float | None = None
+    """From when on it is to be delivered (RFC 4865)."""
 
 
 async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> Reply | Refuse:
@@ -61,6 +63,7 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
         client=transaction.client,
         spf=found.spf,
         accepted_at=now,
+        hold_until=transaction.hold_until,
     )
     size = sum(map(len, chunks))
     prefix = _prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission)

@@ -1,21 +1,10 @@
 """What a session knows between commands: the client, and the mail transaction so far (RFC 5321 section 3.3)."""
 
-from typing import NamedTuple
-
 from services.ingress.message.incoming import Incoming
-from services.ingress.policy.relay import Party
-from services.ingress.protocol.params import NO_MAIL_PARAMS, MailParams, Offers, RcptParams
+from services.ingress.protocol.params import NO_MAIL_PARAMS, MailParams, RcptParams
+from services.ingress.protocol.standing import Standing
 from shared.model import Envelope, Origin, Recipient
 from shared.smtp.address import Mailbox
-
-
-class Standing(NamedTuple):
-    """A client as policy sees it now, and the extensions it may use."""
-
-    party: Party
-    is_stranger: bool
-    """Neither trusted nor authenticated."""
-    offers: Offers
 
 
 class State:
@@ -37,13 +26,14 @@ class State:
 class Draft:
     """Of the transaction; filled by MAIL and RCPT, a fresh one replaces it after DATA, RSET, EHLO and STARTTLS."""
 
-    __slots__ = ("incoming", "origin", "params", "recipients", "sender")
+    __slots__ = ("hold_until", "incoming", "origin", "params", "recipients", "sender")
 
     def __init__(self) -> None:
         self.origin: Origin | None = None
         """Why the sender was accepted; None before MAIL."""
         self.sender: Mailbox | None = None
         self.params = NO_MAIL_PARAMS
+        self.hold_until: float | None = None
         self.recipients: dict[str, Recipient] = {}
         """By canonical address: one named twice gets one copy."""
         self.incoming: Incoming | None = None
@@ -54,8 +44,9 @@ class Draft:
         if self.incoming is not None:
             self.incoming.close()
 
-    def begin(self, sender: Mailbox | None, origin: Origin, params: MailParams) -> None:
-        """Begin the transaction."""
+    def begin(self, sender: Mailbox | None, origin: Origin, params: MailParams, hold_until: float | None) -> None:
+        """Begin the transaction; the message is to be delivered from `hold_until` on."""
+        self.hold_until = hold_until
         self.sender = sender
         self.origin = origin
         self.params = params
@@ -78,4 +69,5 @@ class Draft:
             smtputf8=self.params.smtputf8,
             ret=self.params.ret,
             envid=self.params.envid,
+            require_tls=self.params.require_tls,
         )

@@ -1,6 +1,8 @@
-"""The parameters of MAIL and RCPT as values (RFC 5321 section 4.1.1.11; SIZE 1870, DSN 3461, SMTPUTF8 6531)."""
+"""The parameters of MAIL and RCPT as values (RFC 5321 section 4.1.1.11 and the RFC of each extension)."""
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from services.ingress import replies
@@ -10,6 +12,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]+")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 """RFC 3461 section 4: printable octets but `+` and `=`, and `+` with two hexadecimal digits."""
+_DATE_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?Z", re.ASCII)
 _NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 
 
@@ -19,6 +22,9 @@ class Offers(NamedTuple):
     dsn: bool = False
     smtputf8: bool = False
     auth: bool = False
+    require_tls: bool = False
+    max_hold: int = 0
+    """Seconds for which mail may be held; 0 means not at all."""
 
 
 class MailParams(NamedTuple):
@@ -29,6 +35,11 @@ class MailParams(NamedTuple):
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    require_tls: bool = False
+    hold_for: int | None = None
+    """Seconds (HOLDFOR)."""
+    hold_until: float | None = None
+    """Seconds since the epoch (HOLDUNTIL)."""
 
 
 class RcptParams(NamedTuple):
@@ -97,30 +108,65 @@ def _split(text: str) -> dict[str, str | None] | Refuse:
 
 
 def _mail_value(name: str, value: str | None, offers: Offers) -> dict[str, object] | Refuse:
-    upper = (value or "").upper()
-    read: dict[str, object]
-    match name:
-        case "SIZE":
-            if not re.fullmatch(r"[0-9]{1,20}", upper):
-                return replies.bad_parameter("SIZE is a number of octets")
-            return {"size": int(upper)}
-        case "BODY":
-            good, read = upper in {"7BIT", "8BITMIME"}, {"body": upper}
-        case "SMTPUTF8" if offers.smtputf8:
-            good, read = value is None, {"smtputf8": True}
-        case "RET" if offers.dsn:
-            good, read = upper in {"FULL", "HDRS"}, {"ret": upper}
-        case "ENVID" if offers.dsn:
-            good, read = (
-                bool(value) and len(upper) <= 100 and _XTEXT.fullmatch(value or "") is not None,
-                {"envid": value},
-            )
-        case "AUTH" if offers.auth:
-            # RFC 4954 section 5: required of a server with AUTH. Nobody is trusted to vouch for another: not kept.
-            good, read = upper == "<>" or bool(value and _XTEXT.fullmatch(value)), {}
-        case _:
-            return replies.unknown_parameter(name)
-    return read if good else replies.bad_parameter(f"Bad value of parameter {name}")
+    known = _MAIL.get(name)
+    if known is None or not known.offered(offers):
+        return replies.unknown_parameter(name)
+    read = known.read(value)
+    return replies.bad_parameter(f"Bad value of parameter {name}") if read is None else read
+
+
+class _Parameter(NamedTuple):
+    offered: Callable[[Offers], bool]
+    read: Callable[[str | None], dict[str, object] | None]
+    """From the value (None without an equals sign) to fields of MailParams; None if it is none of its own."""
+
+
+def _size(value: str | None) -> dict[str, object] | None:
+    return {"size": int(value)} if re.fullmatch(r"[0-9]{1,20}", value or "", re.ASCII) and value else None
+
+
+def _one_of(field: str, *words: str) -> Callable[[str | None], dict[str, object] | None]:
+    return lambda value: {field: value.upper()} if value and value.upper() in words else None
+
+
+def _flag(field: str) -> Callable[[str | None], dict[str, object] | None]:
+    return lambda value: {field: True} if value is None else None
+
+
+def _envid(value: str | None) -> dict[str, object] | None:
+    return {"envid": value} if value and len(value) <= 100 and _XTEXT.fullmatch(value) else None
+
+
+def _vouched(value: str | None) -> dict[str, object] | None:
+    """RFC 4954 section 5: required of a server with AUTH. Nobody is trusted to vouch for another: not kept."""
+    return {} if value and (value == "<>" or _XTEXT.fullmatch(value)) else None
+
+
+def _interval(value: str | None) -> dict[str, object] | None:
+    """RFC 4865: seconds, at most nine digits."""
+    return {"hold_for": int(value)} if value and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) else None
+
+
+def _date_time(value: str | None) -> dict[str, object] | None:
+    """RFC 4865: a time in UTC as RFC 3339 writes it."""
+    found = _DATE_TIME.fullmatch((value or "").upper())
+    try:
+        return {"hold_until": datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp()} if found else None
+    except ValueError:
+        return None
+
+
+_MAIL = {
+    "SIZE": _Parameter(lambda _: True, _size),
+    "BODY": _Parameter(lambda _: True, _one_of("body", "7BIT", "8BITMIME")),
+    "SMTPUTF8": _Parameter(lambda offers: offers.smtputf8, _flag("smtputf8")),
+    "RET": _Parameter(lambda offers: offers.dsn, _one_of("ret", "FULL", "HDRS")),
+    "ENVID": _Parameter(lambda offers: offers.dsn, _envid),
+    "AUTH": _Parameter(lambda offers: offers.auth, _vouched),
+    "REQUIRETLS": _Parameter(lambda offers: offers.require_tls, _flag("require_tls")),
+    "HOLDFOR": _Parameter(lambda offers: offers.max_hold > 0, _interval),
+    "HOLDUNTIL": _Parameter(lambda offers: offers.max_hold > 0, _date_time),
+}
 
 
 def _notify(value: str) -> tuple[str, ...] | None:

@@ -13,14 +13,14 @@ from services.ingress.message.content import ChunkedContent, Content, Stored
 from services.ingress.message.incoming import ChunkOf, Incoming
 from services.ingress.message.intake import Transaction, accept
 from services.ingress.message.received import protocol
-from services.ingress.policy.relay import Party, decide_recipient, decide_sender
+from services.ingress.policy.relay import decide_recipient, decide_sender
 from services.ingress.protocol.arguments import read_mail, read_rcpt
 from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
-from services.ingress.protocol.draft import Standing
 from services.ingress.protocol.entrance import Entrance
-from services.ingress.protocol.extensions import keywords
-from services.ingress.protocol.params import Offers
+from services.ingress.protocol.extensions import Announcement, keywords
+from services.ingress.protocol.hold import release_at
+from services.ingress.protocol.standing import Standing, party_of, standing_of
 from services.ingress.protocol.stepping import Work
 from services.ingress.replies import Refuse
 from shared.config.model import Mode
@@ -72,24 +72,16 @@ class Session(Entrance):
 
     @property
     def standing(self) -> Standing:
-        """The client as policy sees it now, and the extensions it may use.
-
-        Those that it may use once it has authenticated on a submission listener are among them: MAIL asks for that.
-        DSN and SMTPUTF8 are not for strangers (DESIGN section 7).
-        """
+        """The client as policy sees it now, and the extensions it may use."""
         standing = self.session.standing
         if standing is None:
             listener = self.door.listener
-            trust_counts = listener.mode is Mode.RELAY or listener.trusted_without_auth
-            party = Party(
-                mode=listener.mode,
-                trusted=trust_counts and self.site.rules.trusts(self.address),
-                user=self.session.user,
-                tls=self.tls_version is not None,
-            )
-            known = listener.mode is not Mode.RELAY or not party.is_stranger
-            offers = Offers(dsn=known, smtputf8=known, auth=bool(self.mechanisms))
-            standing = self.session.standing = Standing(party, party.is_stranger, offers)
+            trusted = self.site.rules.trusts(self.address)
+            tls = self.tls_version is not None
+            party = party_of(listener, in_trusted_network=trusted, user=self.session.user, tls=tls)
+            max_hold = int(self.site.settings.max_hold)
+            standing = standing_of(listener, party, auth=bool(self.mechanisms), max_hold=max_hold)
+            self.session.standing = standing
         return standing
 
     @property
@@ -118,13 +110,15 @@ class Session(Entrance):
     def ehlo(self, argument: str) -> None:
         """Greet, and list what this client may use, or may once it has authenticated on a submission listener."""
         if self._hello(argument, extended=True):
-            lines = keywords(
-                self.site.settings.max_message_size,
+            announced = Announcement(
+                size_limit=self.site.settings.max_message_size,
+                max_recipients=self.site.settings.max_recipients,
                 starttls=self.door.tls is not None and self.tls_version is None,
                 auth=self.mechanisms,
-                dsn_and_utf8=self.standing.offers.dsn,
+                offers=self.standing.offers,
+                now=self.site.clock(),
             )
-            self.say_lines(250, [self.site.hostname, *lines])
+            self.say_lines(250, [self.site.hostname, *keywords(announced)])
 
     def _hello(self, name: str, *, extended: bool) -> bool:
         if not _HELO.fullmatch(name):
@@ -233,8 +227,11 @@ class Session(Entrance):
         refused = self._cannot_take(mail.params.size) or self.site.guard.sender(
             self.address, standing.party.user, mail.params.size
         )
+        hold_until = release_at(mail.params, standing.offers, self.site.clock())
+        if isinstance(hold_until, Refuse):
+            return hold_until
         if refused is None:
-            self.envelope.begin(mail.sender, origin, mail.params)
+            self.envelope.begin(mail.sender, origin, mail.params, hold_until)
         return refused or SENDER_OK
 
     def _cannot_take(self, size: int) -> Refuse | None:
@@ -366,7 +363,7 @@ class Session(Entrance):
             listener=self.door.listener.address,
         )
         is_submission = party.mode is not Mode.RELAY or party.user is not None
-        return Transaction(client, origin, self.envelope.finished(), is_submission)
+        return Transaction(client, origin, self.envelope.finished(), is_submission, self.envelope.hold_until)
 
 
 COMMANDS: dict[str, Callable[[Session, str], Work | None]] = {
