@@ -108,6 +108,10 @@ class Front:
         """Have the app's loop call `work`."""
         self._loop.call_soon_threadsafe(work)
 
+    def settle(self) -> None:
+        """Return once the app's loop has looked at its sockets again: what has been sent to it is read by then."""
+        self.call(_two_turns())
+
     @property
     def port(self) -> int:
         """The first listener's port."""
@@ -134,6 +138,11 @@ class Front:
         ):
             assert talk.ask(line).startswith(code), line
         return talk
+
+
+async def _two_turns() -> None:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 class Talk:
