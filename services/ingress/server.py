@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 from services.ingress.protocol.session import Session
 from services.ingress.site import Premises
-from services.ingress.tls import NewestContext
+from services.ingress.tls import NewestContext, handshake_seconds
 from shared.config.model import Listener, Mode
 from shared.errors import ConfigError, SluiceError
 
 BACKLOG = 1024
-HANDSHAKE_SECONDS = 30.0
-"""For TLS from the first octet; the session's own time-outs begin after it."""
 
 
 class Bound(NamedTuple):
@@ -73,7 +71,7 @@ class Server:
             host or None,
             port,
             ssl=NewestContext(lambda: self._premises.site.context(listener.mode)) if by_socket else None,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if by_socket else None,
+            ssl_handshake_timeout=handshake_seconds(self._premises.site.settings) if by_socket else None,
             backlog=BACKLOG,
         )
         self._servers.append(server)

@@ -5,8 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from shared.config.model import Tls
+from shared.config.model import Ingress, Tls
 from shared.errors import ConfigError
+
+HANDSHAKE_SECONDS = 30.0
+
+
+def handshake_seconds(settings: Ingress) -> float:
+    """Return how long a handshake may take; a session's own time-outs look after what comes before and after it."""
+    return min(HANDSHAKE_SECONDS, settings.command_timeout)
 
 
 class NewestContext(ssl.SSLContext):

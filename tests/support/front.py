@@ -5,6 +5,7 @@ Clients from 127.0.0.1 are strangers; those that bind 127.0.0.2 are in the trust
 
 import asyncio
 import io
+import json
 import socket
 import threading
 from collections.abc import Callable, Coroutine
@@ -15,7 +16,7 @@ import msgspec
 import uvloop
 
 from services.ingress.app import IngressApp, build
-from shared import log
+from shared import log, metrics
 from shared.broker.port import Publisher
 from shared.config.model import Auth, Config, Hosted, Ingress, Listener, Log, Mode, Relay, Tls
 from shared.config.units import Duration
@@ -79,6 +80,8 @@ class Front:
         self._publisher = publisher or self.recorder
         self._resolver = resolver or NO_DNS
         self._loop = uvloop.new_event_loop() if loop == "uvloop" else asyncio.new_event_loop()
+        self._unhandled: list[str] = []
+        self._loop.set_exception_handler(lambda _, context: self._unhandled.append(repr(context)))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.app: IngressApp
 
@@ -116,6 +119,23 @@ class Front:
     def port(self) -> int:
         """The first listener's port."""
         return self.app.ports[0]
+
+    def leftovers(self) -> list[str]:
+        """Return what ended sessions must not leave: open sessions, counted connections, held budget, metrics."""
+        site = self.app._site
+        gauge = int(metrics.sessions._value.get())
+        found = {
+            "sessions": len(site.open),
+            "connections": site.connections.open,
+            "octets": site.budget.used,
+            "sessions by metric": gauge,
+        }
+        return [f"{count} {what}" for what, count in found.items() if count]
+
+    def problems(self) -> list[str]:
+        """Return error lines of the log, and exceptions that nobody handled."""
+        lines = self.log.getvalue().splitlines()
+        return [line for line in lines if json.loads(line)["level"] in {"error", "critical"}] + self._unhandled
 
     def connect(self, source: str = STRANGER, listener: int = 0) -> "Talk":
         """Connect and read the greeting."""

@@ -12,13 +12,12 @@ from services.ingress.protocol.draft import Draft, State
 from services.ingress.protocol.input import Input
 from services.ingress.protocol.voice import HungUp, Voice
 from services.ingress.site import Door, Site
+from services.ingress.tls import handshake_seconds
 
 COMMAND_OCTETS = 16 * 1024
 """Read at a time while commands are expected, and so much may wait behind one that is being carried out."""
 GOODBYE_SECONDS = 5.0
 """How long a closed session waits for the client to take its last reply."""
-HANDSHAKE_SECONDS = 30.0
-"""For STARTTLS, and for TLS after a PROXY header."""
 
 
 class Sink(Protocol):
@@ -167,9 +166,14 @@ class Connection(Voice, asyncio.BufferedProtocol):
         self._paused = False
         try:
             transport = await self.loop.start_tls(
-                self.transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                self.transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=handshake_seconds(self.site.settings),
             )
         except OSError as error:
+            self.log.info("TLS handshake failed", client=self.address, error=str(error) or repr(error))
             raise HungUp from error
         if transport is None:
             raise HungUp
