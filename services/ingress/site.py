@@ -22,6 +22,8 @@ from shared.dns.port import Resolver
 
 READ_OCTETS = 256 * 1024
 """Content is read in pieces of at most so much."""
+LEAST_OCTETS = 64 * 1024
+"""And of so much, if sessions are many."""
 
 if TYPE_CHECKING:
     from services.ingress.protocol.conversation import Conversation
@@ -31,6 +33,20 @@ class Premises:
     """Holds the site of the moment by one reference."""
 
     site: Site
+
+
+class Arena:
+    """Where the loop puts what it reads, for all sessions: whose octets they are takes them at once."""
+
+    def __init__(self) -> None:
+        self.octets = memoryview(bytearray(READ_OCTETS))
+        self.receiving = 0
+        """Sessions that are sent content now."""
+
+    @property
+    def turn(self) -> int:
+        """How many octets of content a session reads before the others have their turn."""
+        return READ_OCTETS if self.receiving <= 1 else max(LEAST_OCTETS, READ_OCTETS // self.receiving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +76,7 @@ class Site:
     """None: strangers' mail is not verified."""
     open: set[Conversation] = field(default_factory=set)
     """The sessions that are open now."""
-    arena: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_OCTETS)))
-    """Where the loop puts what it reads, for all sessions: whose octets they are takes them at once."""
+    arena: Arena = field(default_factory=Arena)
     log: Any = field(default_factory=lambda: log.get().bind())
     premises: Premises = field(default_factory=Premises)
 

@@ -283,3 +283,17 @@ def test_a_site_without_a_users_file_offers_no_authentication() -> None:
         assert "AUTH" not in talk.ask("EHLO c.example")
         assert talk.ask("AUTH PLAIN x").startswith("502 5.5.1")
         assert talk.ask("STARTTLS").startswith("502 5.5.1")
+
+
+def test_no_session_counts_as_receiving_once_its_content_has_ended() -> None:
+    with Front(front_config()) as front:
+        arena = front.app._site.arena
+        with front.ready() as one, front.ready() as two:
+            wait_for(lambda: arena.receiving == 2)
+            one.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            assert one.reply().startswith("250 ")
+            assert arena.receiving == 1
+            two.close()
+            wait_for(lambda: arena.receiving == 0)
+            assert one.ask("NOOP").startswith("250 ")
+        assert arena.receiving == 0

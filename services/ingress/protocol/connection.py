@@ -53,6 +53,8 @@ class Connection(Voice, asyncio.BufferedProtocol):
         self._sink: Sink | None = None
         """What takes octets that are no commands."""
         self._choked = self._paused = self._eof = False
+        self._turn = 0
+        """Octets of content that are read before others have their turn."""
         self._room = COMMAND_OCTETS
         """Octets that are read at a time while commands are expected."""
         self._stepwise = False
@@ -69,16 +71,18 @@ class Connection(Voice, asyncio.BufferedProtocol):
 
     def get_buffer(self, _: int) -> memoryview:
         """Return where the next octets go: one buffer for all, emptied before anybody else reads."""
+        arena = self.site.arena
         if self._sink is None:
-            return self.site.arena[: self._room]
+            return arena.octets[: self._room]
         wanted = self._sink.wanted
-        return self.site.arena if wanted is None else self.site.arena[: wanted + COMMAND_OCTETS]
+        self._turn = arena.turn
+        return arena.octets[: self._turn if wanted is None else min(self._turn, wanted + COMMAND_OCTETS)]
 
     def buffer_updated(self, count: int) -> None:
         """Work on what has come, or keep it until the command that is being carried out has ended."""
         if self.end is not None:
             return
-        self.input.feed(bytes(self.site.arena[:count]))
+        self.input.feed(bytes(self.site.arena.octets[:count]))
         if self._more is not None:
             if not self._more.done():
                 self._more.set_result(None)
@@ -88,7 +92,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
             if self._stepwise or len(self.input) >= COMMAND_OCTETS:
                 self._paused = True
                 self.transport.pause_reading()
-            elif count == len(self.site.arena):
+            elif count == self._turn:
                 # More is there already. Others first: else one fast sender would be read until it has sent it all.
                 self._paused = True
                 self.transport.pause_reading()
@@ -141,7 +145,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
             return
         self.end = end
         unread = self._paused or self._sink is not None or len(self.input) > 0
-        self._sink = None
+        self._give_to(None)
         self.envelope.close()
         self.input.discard()
         self._rouse()
@@ -191,6 +195,11 @@ class Connection(Voice, asyncio.BufferedProtocol):
         """Forget the mail transaction."""
         self.envelope.close()
         self.envelope = Draft()
+
+    def _give_to(self, sink: Sink | None) -> None:
+        """Give octets to a sink from now on; None: they are commands."""
+        self.site.arena.receiving += (sink is not None) - (self._sink is not None)
+        self._sink = sink
 
     def _rouse(self) -> None:
         """Wake the session's task."""

@@ -239,7 +239,8 @@ class Conversation(Connection):
         if rest is None:
             return None
         then = self._then
-        self._sink = self._then = None
+        self._then = None
+        self._give_to(None)
         if rest:
             self.input.put_back(rest)
         return then
@@ -291,7 +292,7 @@ class Conversation(Connection):
 
     def receive(self, sink: S, then: Callable[[S], Work | None]) -> None:
         """Give the octets that follow to `sink`; once it has seen its end, carry out `then`, as a command."""
-        self._sink = sink
+        self._give_to(sink)
         self._then = lambda: then(sink)
         self._since = self.loop.time()
 
