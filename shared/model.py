@@ -84,6 +84,8 @@ class Client(msgspec.Struct, frozen=True, omit_defaults=True):
     tls: str | None = None
     """TLS version and cipher, if any."""
     listener: str | None = None
+    name: str | None = None
+    """By DNS, of the address, and leading back to it; None also if nobody asked."""
 
 
 class Action(StrEnum):

@@ -145,7 +145,7 @@ def _compile(config: Config, resolver: Resolver, kept: _Kept, clock: Clock) -> _
     return _Compiled(
         rules=rules,
         balancers=tuple(balancers_of((listener,)) for listener in listeners),
-        guard=Guard(rules, config.ingress, kept.guard),
+        guard=Guard(rules, config.ingress, resolver, kept.guard),
         tls=tls,
         submission_tls=server_context(config.tls, ask_clients=True),
         authenticator=authenticator(config, kept.attempts, clock),

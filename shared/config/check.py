@@ -318,13 +318,8 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
 
 def unenforced(config: Config, _: Facts) -> Iterator[Problem]:
     """Yield the keys that no stage acts on: whoever sets one relies on a protection that is not there."""
-    relay, ingress = config.relay, config.ingress
-    given = {
-        "ingress.greeting_delay": ingress.greeting_delay > 0,
-        "ingress.require_reverse_dns": ingress.require_reverse_dns,
-        "ingress.dnsbl.zones": bool(ingress.dnsbl.zones),
-    }
-    for name, entry in relay.hosted.items():
+    given = {}
+    for name, entry in config.relay.hosted.items():
         given[f'relay.hosted."{name}".verify'] = isinstance(entry, Hosted) and entry.verify != "off"
     for key, is_given in given.items():
         if is_given:

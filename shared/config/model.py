@@ -191,8 +191,10 @@ class Ingress(Section, frozen=True):
     authentication: Authentication = Authentication()
     greeting_delay: Duration = Duration(0)
     """How long a stranger must wait for the greeting of a relay listener; who speaks before it is turned away."""
+    reverse_dns: bool = False
+    """Strangers' names by PTR whose addresses include theirs are looked up, for Received fields and the log."""
     require_reverse_dns: bool = False
-    """Strangers need a name by PTR whose addresses include theirs."""
+    """Strangers need such a name."""
     dnsbl: Dnsbl = Dnsbl()
     call_out: CallOut = CallOut()
     rate: tuple[Rate, ...] = ()

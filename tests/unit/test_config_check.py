@@ -7,7 +7,7 @@ import pytest
 
 from services.ingress.app import build
 from shared.config.check import Facts, Problem, Severity, covers, problems
-from shared.config.model import Auth, Config, Delivery, Dnsbl, Hosted, Listener, Mode, Quarantine, Relay, Tls
+from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
 from shared.config.units import Duration, Size
 from shared.errors import ConfigError
 from tests.support.front import NO_DNS
@@ -221,9 +221,6 @@ UNENFORCED = [
         relay(hosted={"example.org": Hosted(next_hop=("mail.internal",), verify="call-out")}),
         'relay.hosted."example.org".verify',
     ),
-    (changed(ingress={"greeting_delay": Duration(5)}), "ingress.greeting_delay"),
-    (changed(ingress={"require_reverse_dns": True}), "ingress.require_reverse_dns"),
-    (changed(ingress={"dnsbl": Dnsbl(zones=("bl.example",))}), "ingress.dnsbl.zones"),
 ]
 
 

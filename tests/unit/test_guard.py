@@ -8,8 +8,11 @@ from services.ingress.policy.relay import Party
 from services.ingress.policy.rules import compile_rules
 from services.ingress.replies import Refuse
 from shared.config.model import Ingress, Mode, Rate, Relay
+from shared.smtp.address import Mailbox
+from tests.support.front import NO_DNS
 
 STRANGER, OTHER, TRUSTED, DENIED = "192.0.2.1", "192.0.2.2", "10.0.0.1", "198.51.100.7"
+BOB = Mailbox("bob", "example.org")
 RULES = compile_rules(
     Relay(
         trusted_networks=("10.0.0.0/8",),
@@ -26,7 +29,7 @@ def one_each(per: str, *, exempt_trusted: bool = True) -> Rate:
 
 
 def guard(*rates: Rate, previous: Guard | None = None) -> Guard:
-    return Guard(RULES, Ingress(rate=rates), previous, clock=lambda: 100.0)
+    return Guard(RULES, Ingress(rate=rates), NO_DNS, previous, clock=lambda: 100.0)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +53,12 @@ def test_a_denied_client_uses_up_nothing() -> None:
     assert denied == [replies.DENIED_CLIENT] * 3
 
 
-def asked(one: Guard, address: str, user: str | None) -> list[Refuse | None]:
+def asked(one: Guard, address: str, user: str | None) -> list[object]:
     """Return the answers at each of the four points."""
-    answers = [
+    answers: list[object] = [
         one.connect(address) if user is None else one.authenticated(address, user),
         one.sender(address, user, 0),
-        one.recipient(address, Party(Mode.RELAY, trusted=address == TRUSTED, user=user)),
+        one.recipient(address, Party(Mode.RELAY, trusted=address == TRUSTED, user=user), BOB, None),
     ]
     one.received(address, user, 1000)
     return [*answers, one.sender(address, user, 1)]
@@ -92,7 +95,9 @@ def test_counts_outlive_a_reload_and_rules_do_not() -> None:
     rate = Rate(per="client", connections="1/h")
     before = guard(rate)
     assert before.connect(STRANGER) is None
-    after = Guard(compile_rules(Relay(trusted_networks=("192.0.2.2/32",))), Ingress(rate=(rate,)), before, lambda: 100)
+    after = Guard(
+        compile_rules(Relay(trusted_networks=("192.0.2.2/32",))), Ingress(rate=(rate,)), NO_DNS, before, lambda: 100
+    )
     assert after.connect(STRANGER) == replies.RATE_CONNECTIONS
     assert [after.connect(address) for address in (DENIED, OTHER, OTHER)] == [None] * 3
-    assert Guard(RULES, Ingress(), after).connect(STRANGER) is None
+    assert Guard(RULES, Ingress(), NO_DNS, after).connect(STRANGER) is None

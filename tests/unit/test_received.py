@@ -25,6 +25,12 @@ def test_the_whole_field() -> None:
     assert parsed["Received"].endswith("Tue, 14 Nov 2023 22:13:20 +0000")
 
 
+def test_the_name_of_an_address_stands_before_it() -> None:
+    client = Client(address="2001:db8::1", helo="h.example", name="mail.example.net")
+    field = received_field(Arrival("r.example", "01ID", client, 0))
+    assert field.startswith(b"Received: from h.example (mail.example.net [IPv6:2001:db8::1])\r\n\tby ")
+
+
 def test_without_helo_and_tls_and_over_ipv6() -> None:
     field = received_field(Arrival("r.example", "01ID", Client(address="2001:db8::1", protocol="SMTP"), 0))
     assert field.startswith(

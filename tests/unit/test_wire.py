@@ -114,13 +114,18 @@ EVERY_FIELD = Message(
 
 HELD = Message(msgspec.structs.replace(PLAIN.item, hold_until=1_700_003_600.0), PLAIN.content)
 
+NAMED = Message(
+    msgspec.structs.replace(PLAIN.item, client=Client(address="192.0.2.7", name="mail.example.net")), PLAIN.content
+)
+
 GOLDENS = [
     ("v1-plain", PLAIN),
     ("v1-null-sender", NULL_SENDER),
     ("v1-every-field", EVERY_FIELD),
     ("v1-held", HELD),
+    ("v1-named", NAMED),
 ]
-ADDED = {"hold_until": HELD}
+ADDED = {"hold_until": HELD.item, "name": NAMED.item.client}
 """Fields younger than `EVERY_FIELD`, each with the golden file that holds it."""
 
 
@@ -141,7 +146,7 @@ def test_every_field_is_in_a_golden_file() -> None:
     for value in (EVERY_FIELD.item, EVERY_FIELD.item.envelope, EVERY_FIELD.item.client, EVERY_FIELD.item.verdict):
         assert value is not None
         for field in msgspec.structs.fields(value):
-            held = ADDED[field.name].item if field.name in ADDED else value
+            held = ADDED.get(field.name, value)
             assert field.required or getattr(held, field.name) != field.default, field.name
 
 

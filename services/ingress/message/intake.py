@@ -179,6 +179,7 @@ def _log_accepted(site: Site, item: Item, found: Finding, size: int, seconds: fl
         origin=str(item.origin),
         client=client.address if client else None,
         helo=client.helo if client else None,
+        **({"name": client.name} if client and client.name else {}),
         user=client.user if client else None,
         protocol=client.protocol if client else None,
         tls=client.tls if client else None,

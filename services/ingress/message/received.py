@@ -54,10 +54,11 @@ def address_literal(address: str) -> str:
 def received_field(arrival: Arrival) -> bytes:
     """Return the whole field with its final CRLF."""
     client = arrival.client
-    where = address_literal(client.address)
+    literal = address_literal(client.address)
+    where = f"{client.name} {literal}" if client.name else literal
     tls = f"\r\n\t(using {client.tls})" if client.tls else ""
     return (
-        f"Received: from {client.helo or where} ({where}){tls}\r\n"
+        f"Received: from {client.helo or literal} ({where}){tls}\r\n"
         f"\tby {arrival.hostname} (Sluice) with {client.protocol} id {arrival.id};\r\n"
         f"\t{rfc5322_date(arrival.at)}\r\n"
     ).encode("ascii")

@@ -4,14 +4,17 @@ Where nothing is configured, nothing is asked, and each question returns at once
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from services.ingress import replies
+from services.ingress.policy.inquiry import Inquiries, Inquiry, decide
 from services.ingress.policy.rates import Event, Rates, Subject
 from services.ingress.policy.relay import Party
 from services.ingress.policy.rules import Rules
 from services.ingress.replies import Refuse
-from shared.config.model import Ingress
+from shared.config.model import Ingress, Mode
+from shared.dns.port import Resolver
+from shared.smtp.address import Mailbox
 
 
 class Guard:
@@ -21,21 +24,38 @@ class Guard:
         self,
         rules: Rules,
         settings: Ingress,
+        resolver: Resolver,
         previous: "Guard | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._clock = clock
+        self._greeting_delay = settings.greeting_delay
+        self._name_required = settings.require_reverse_dns
+        self._inquiries = Inquiries(settings, resolver)
         self.rates: Rates = Rates(settings.rate, previous.rates if previous else None)
         """What was counted."""
+
+    # When a session begins.
 
     def connect(self, address: str) -> Refuse | None:
         """Return why a client is turned away, or None."""
         return replies.DENIED_CLIENT if self._rules.denies(address) else self._admit(Event.CONNECTIONS, address, None)
 
+    def inquire(self, address: str, mode: Mode) -> Inquiry | None:
+        """Begin to ask about a client's address if it is a stranger's, for `recipient`; None if nothing is asked."""
+        wanted = self._inquiries.wanted and self._is_stranger(address, mode)
+        return self._inquiries.begin(address) if wanted else None
+
+    def greeting_delay(self, address: str, mode: Mode) -> float:
+        """Return how long a client must hold its tongue before the greeting."""
+        return self._greeting_delay if self._greeting_delay and self._is_stranger(address, mode) else 0
+
     def authenticated(self, address: str, user: str) -> Refuse | None:
         """Count the session as the user's, or return why it is one too many."""
         return self._admit(Event.CONNECTIONS, address, user)
+
+    # In a transaction.
 
     def sender(self, address: str, user: str | None, size: int) -> Refuse | None:
         """Count a message, or return why it may not begin; `size` is what MAIL declared, 0 if nothing."""
@@ -45,9 +65,17 @@ class Guard:
         subject, now = self._subject(address, user), self._clock()
         return rates.room_for(size, subject, now) or rates.admit(Event.MESSAGES, subject, now)
 
-    def recipient(self, address: str, party: Party) -> Refuse | None:
-        """Count a recipient that the table lets through, or return why it may not be had."""
-        return self._admit(Event.RECIPIENTS, address, party.user)
+    def recipient(
+        self, address: str, party: Party, mailbox: Mailbox, inquiry: Inquiry | None
+    ) -> Refuse | Awaitable[Refuse | None] | None:
+        """Count a recipient that the table lets through, or return why it may not be had; await what must be asked.
+
+        The postmaster can be reached by everybody: who is refused by mistake has nobody else to write to.
+        """
+        refused = self._admit(Event.RECIPIENTS, address, party.user)
+        if refused is not None or inquiry is None or not party.is_stranger or self._is_postmaster(mailbox):
+            return refused
+        return self._judge(address, inquiry) if inquiry.done() else self._await(address, inquiry)
 
     def received(self, address: str, user: str | None, octets: int) -> None:
         """Count the octets of a message's content that have come, whatever becomes of it."""
@@ -61,3 +89,17 @@ class Guard:
 
     def _subject(self, address: str, user: str | None) -> Subject:
         return Subject(address, self._rules.trusts(address), user)
+
+    def _is_stranger(self, address: str, mode: Mode) -> bool:
+        """Return whether a client may send without authentication, and not just anywhere."""
+        return mode is Mode.RELAY and not self._rules.trusts(address)
+
+    def _is_postmaster(self, mailbox: Mailbox) -> bool:
+        return mailbox.is_postmaster or mailbox == self._rules.postmaster
+
+    async def _await(self, address: str, inquiry: Inquiry) -> Refuse | None:
+        await inquiry
+        return self._judge(address, inquiry)
+
+    def _judge(self, address: str, inquiry: Inquiry) -> Refuse | None:
+        return decide(inquiry.result(), address, name_required=self._name_required)

@@ -4,7 +4,7 @@ A command that has to wait returns a coroutine with the rest of it (how that run
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from services.ingress import replies
 from services.ingress.auth.authenticator import Authenticator, Peer
@@ -14,7 +14,7 @@ from services.ingress.message.incoming import ChunkOf, Incoming
 from services.ingress.message.intake import Transaction, accept
 from services.ingress.message.received import protocol
 from services.ingress.policy.relay import decide_recipient, decide_sender
-from services.ingress.protocol.arguments import read_mail, read_rcpt
+from services.ingress.protocol.arguments import RcptArgument, read_mail, read_rcpt
 from services.ingress.protocol.chunking import parse_bdat
 from services.ingress.protocol.commands import MAX_AUTH_LINE, Command
 from services.ingress.protocol.entrance import Entrance
@@ -208,9 +208,24 @@ class Session(Entrance):
         """Begin a transaction."""
         self._answer(self._mail(argument), "MAIL", argument)
 
-    def rcpt(self, argument: str) -> None:
+    def rcpt(self, argument: str) -> Work | None:
         """Add a recipient."""
-        self._answer(self._rcpt(argument), "RCPT", argument)
+        rcpt = self._rcpt(argument)
+        if isinstance(rcpt, Refuse):
+            self._answer(rcpt, "RCPT", argument)
+            return None
+        refused = self.site.guard.recipient(self.address, self.standing.party, rcpt.recipient, self._inquiry)
+        if refused is not None and not isinstance(refused, Refuse):
+            return self._rcpt_asked(refused, rcpt, argument)
+        self._answer(refused or self._add(rcpt), "RCPT", argument)
+        return None
+
+    async def _rcpt_asked(self, refused: Awaitable[Refuse | None], rcpt: RcptArgument, argument: str) -> None:
+        self._answer(await refused or self._add(rcpt), "RCPT", argument)
+
+    def _add(self, rcpt: RcptArgument) -> Reply | Refuse:
+        added = self.envelope.add(rcpt.recipient, rcpt.params, self.site.settings.max_recipients)
+        return RECIPIENT_OK if added else replies.TOO_MANY_RECIPIENTS
 
     def _mail(self, argument: str) -> Reply | Refuse:
         if not self.session.host_name:
@@ -224,12 +239,11 @@ class Session(Entrance):
         origin = decide_sender(self.site.rules, standing.party, mail.sender)
         if isinstance(origin, Refuse):
             return origin
-        refused = self._cannot_take(mail.params.size) or self.site.guard.sender(
-            self.address, standing.party.user, mail.params.size
-        )
         hold_until = release_at(mail.params, standing.offers, self.site.clock())
         if isinstance(hold_until, Refuse):
             return hold_until
+        size = mail.params.size
+        refused = self._cannot_take(size) or self.site.guard.sender(self.address, standing.party.user, size)
         if refused is None:
             self.envelope.begin(mail.sender, origin, mail.params, hold_until)
         return refused or SENDER_OK
@@ -244,7 +258,7 @@ class Session(Entrance):
             return replies.BROKER_TROUBLE
         return replies.NO_ROOM if size > self.site.budget.room else None
 
-    def _rcpt(self, argument: str) -> Reply | Refuse:
+    def _rcpt(self, argument: str) -> RcptArgument | Refuse:
         if self.envelope.origin is None:
             return replies.NO_MAIL
         if self.envelope.incoming is not None:
@@ -257,11 +271,7 @@ class Session(Entrance):
         mailbox = decide_recipient(self.site.rules, standing.party, rcpt.recipient)
         if isinstance(mailbox, Refuse):
             return mailbox
-        refused = self.site.guard.recipient(self.address, standing.party)
-        if refused is not None:
-            return refused
-        added = self.envelope.add(mailbox, rcpt.params, self.site.settings.max_recipients)
-        return RECIPIENT_OK if added else replies.TOO_MANY_RECIPIENTS
+        return rcpt if mailbox is rcpt.recipient else rcpt._replace(recipient=mailbox)
 
     def data(self, _: str) -> None:
         """Let the message come."""
@@ -360,6 +370,7 @@ class Session(Entrance):
                 authenticated=party.user is not None,
             ),
             tls=self.tls_version,
+            name=self.client_name,
             listener=self.door.listener.address,
         )
         is_submission = party.mode is not Mode.RELAY or party.user is not None
