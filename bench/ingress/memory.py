@@ -7,75 +7,21 @@ is measured is the most resident memory the process ever had, beside what it had
 
 import argparse
 import contextlib
-import re
-import socket
 import sys
 import tempfile
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.ingress.client import HEADER, LINE
+from tests.support.flood import load, resident
 from tests.support.ports import free_port
 from tests.support.processes import SLUICE, Process, write_config
 from tests.support.rabbitmq import Node
 from tests.support.rabbitmq_world import on_rabbitmq
 
-MB = 1_000_000
 MIB = 1024**2
-PIECE = LINE * (MB // len(LINE))
-
-
-def resident(pid: int, field: str) -> float:
-    """Return VmRSS or VmHWM, its highest ever, in MiB."""
-    found = re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
-
-
-def send(port: int, megabytes: int, *, declare: bool) -> str:
-    """Send one message; return the code of the reply that decided."""
-    size = f" SIZE={megabytes * MB}" if declare else ""
-    try:
-        with socket.create_connection(("127.0.0.1", port), 600) as connection, connection.makefile("rwb") as stream:
-            stream.readline()
-            for command in (f"MAIL FROM:<load@bench.example>{size}", "RCPT TO:<sink@destination.example>", "DATA"):
-                if command.startswith("MAIL"):
-                    stream.write(b"EHLO load.bench.example\r\n")
-                    stream.flush()
-                    while stream.readline()[3:4] == b"-":
-                        pass
-                stream.write(command.encode() + b"\r\n")
-                stream.flush()
-                reply = stream.readline()[:3].decode()
-                if reply not in {"250", "354"}:
-                    return f"{reply} to {command[:4]}"
-            connection.sendall(HEADER)
-            for _ in range(megabytes):
-                connection.sendall(PIECE)
-            connection.sendall(b".\r\n")
-            return f"{stream.readline()[:3].decode()} to the final dot"
-    except OSError as error:
-        return type(error).__name__
-
-
-def load(port: int, clients: int, megabytes: int) -> Counter[str]:
-    """Send from so many clients at once; return how it ended for how many."""
-    ends: Counter[str] = Counter()
-
-    def one(number: int) -> None:
-        ends[send(port, megabytes, declare=number % 2 == 0)] += 1
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return ends
 
 
 @contextlib.contextmanager
