@@ -9,7 +9,7 @@ ask, and a command that always waits is simply an `async def`.
 
 Where to join in:
 
-- before the greeting: `open` of session.py, which may await `more` and read `input` (balancer.py does);
+- before the greeting: `open` of entrance.py, which may await `more` and read `input` (balancer.py does);
 - after a command: an entry of session.py's COMMANDS;
 - a line out of turn, as in AUTH: `await self.line(limit)`;
 - octets that are no commands (DATA, BDAT): `self.receive(sink, then)`; the sink takes octets until it has seen its end.
