@@ -180,7 +180,8 @@ def settings(ports: Ports, destination: int, nameserver: str) -> dict[str, Any]:
             "hosted": {"hosted.example": f"127.0.0.1:{destination}"},
         },
         "ingress": {
-            "listener": [{"address": f"127.0.0.1:{port}", "mode": mode} for mode, port in ports._asdict().items()]
+            "listener": [{"address": f"127.0.0.1:{port}", "mode": mode} for mode, port in ports._asdict().items()],
+            "nameservers": [nameserver],
         },
         "auth": {"users_file": "users"},
         "tls": {"certificate": "certificate.pem", "key": "key.pem"},
