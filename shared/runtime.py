@@ -16,6 +16,7 @@ from shared.config.load import Loaded, find, load_from
 from shared.config.model import Config
 from shared.errors import ConfigError, SluiceError
 from shared.malloc import give_back_large_blocks
+from shared.open_files import raise_limit
 from shared.ops import Health, serving
 from shared.reload import Reloader
 
@@ -65,6 +66,7 @@ def run_app(loaded: Loaded, service: str, open_app: OpenApp) -> int:
     """
     log.set_up(loaded.config.log, service)
     give_back_large_blocks()
+    raise_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_Process(loaded, open_app).run())
