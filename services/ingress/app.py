@@ -21,10 +21,8 @@ from services.ingress.tls import server_context
 from shared import log
 from shared.broker.port import Publisher
 from shared.clock import Clock, wall_clock
-from shared.config.check import Facts, unenforced
 from shared.config.model import Config
 from shared.dns.port import Resolver
-from shared.errors import ConfigError
 from shared.reload import Swap
 
 
@@ -103,6 +101,7 @@ class IngressApp:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        self._site.guard.close()
         if self._site.verifier is not None:
             self._site.verifier.close()
         if self._site.authenticator is not None:
@@ -135,8 +134,6 @@ class _Kept(NamedTuple):
 
 def _compile(config: Config, resolver: Resolver, kept: _Kept, clock: Clock) -> _Compiled:
     """Read every file and compile every rule. Raise ConfigError, naming the key, for whatever cannot work."""
-    for problem in unenforced(config, Facts()):
-        raise ConfigError(str(problem))
     tls = server_context(config.tls, ask_clients=False)
     listeners = config.ingress.listener
     check_listeners(listeners, tls)
@@ -145,7 +142,7 @@ def _compile(config: Config, resolver: Resolver, kept: _Kept, clock: Clock) -> _
     return _Compiled(
         rules=rules,
         balancers=tuple(balancers_of((listener,)) for listener in listeners),
-        guard=Guard(rules, config.ingress, resolver, kept.guard),
+        guard=Guard(rules, config.ingress, resolver, config.hostname, kept.guard),
         tls=tls,
         submission_tls=server_context(config.tls, ask_clients=True),
         authenticator=authenticator(config, kept.attempts, clock),

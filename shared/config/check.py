@@ -316,19 +316,7 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
             )
 
 
-def unenforced(config: Config, _: Facts) -> Iterator[Problem]:
-    """Yield the keys that no stage acts on: whoever sets one relies on a protection that is not there."""
-    given = {}
-    for name, entry in config.relay.hosted.items():
-        given[f'relay.hosted."{name}".verify'] = isinstance(entry, Hosted) and entry.verify != "off"
-    for key, is_given in given.items():
-        if is_given:
-            reason = "not enforced in this version: ingress refuses to start rather than ignore it"
-            yield Problem(Severity.ERROR, key, reason, "leave it out")
-
-
 CHECKS: tuple[Check, ...] = (
-    unenforced,
     _trusted,
     _hosted,
     _denied,

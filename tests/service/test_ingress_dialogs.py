@@ -9,13 +9,14 @@ import msgspec
 import pytest
 import trustme
 
-from shared.config.model import Config, Dnsbl, Rate
+from shared.config.model import CallOut, Config, Dnsbl, Hosted, Rate
 from shared.config.units import Duration
 from shared.dns.port import Resolver
 from shared.dns.resolver import DnsResolver
 from tests.support.dialog import directive, replay
 from tests.support.dns_server import DnsServer
 from tests.support.front import NO_DNS, Front, front_config, with_tls
+from tests.support.smtp_server import SmtpServer
 
 FOLDER = Path(__file__).resolve().parents[1] / "dialogs"
 TRANSCRIPTS = sorted(FOLDER.glob("*.smtp"))
@@ -59,6 +60,14 @@ class Sites:
             dnsbl=Dnsbl(zones=("bl.example",)), require_reverse_dns=True, greeting_delay=Duration(0.5)
         )
         return config, DnsResolver((dns.address,))
+
+    def _verified(self) -> tuple[Config, Resolver]:
+        """The next hop of example.org is asked who exists there; it knows everybody but these."""
+        unknown = {"RCPT nobody@example.org": "550 5.1.1 unknown", "RCPT busy@example.org": "450 4.2.1 try later"}
+        server = self._stack.enter_context(SmtpServer(script=unknown))
+        config = front_config(call_out=CallOut(uncertain="defer"))
+        hosted = {"example.org": Hosted(next_hop=(f"127.0.0.1:{server.port}",), verify="call-out")}
+        return msgspec.structs.replace(config, relay=msgspec.structs.replace(config.relay, hosted=hosted)), NO_DNS
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingress.app import build
 from shared.config.check import Facts, Problem, Severity, covers, problems
 from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
 from shared.config.units import Duration, Size
-from shared.errors import ConfigError
-from tests.support.front import NO_DNS
-from tests.support.recording import Recorder
 
 GOOD = Config(
     hostname="relay.example.net",
@@ -214,23 +210,6 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
         "no route with a user name",
     ),
 ]
-
-
-UNENFORCED = [
-    (
-        relay(hosted={"example.org": Hosted(next_hop=("mail.internal",), verify="call-out")}),
-        'relay.hosted."example.org".verify',
-    ),
-]
-
-
-@pytest.mark.parametrize(("config", "key"), UNENFORCED, ids=[key for _, key in UNENFORCED])
-def test_no_protection_that_is_configured_is_silently_missing(config: Config, key: str) -> None:
-    """`sluice check` says so, and ingress does not start."""
-    assert [(found.severity, found.key) for found in problems(config, Facts())] == [(Severity.ERROR, key)]
-    with pytest.raises(ConfigError) as caught:
-        build(config, Recorder(), NO_DNS)
-    assert str(caught.value).startswith(f"{key}: not enforced")
 
 
 @pytest.mark.parametrize(("config", "severity", "key", "reason"), PROBLEMS, ids=[case[2] for case in PROBLEMS])

@@ -29,7 +29,7 @@ def one_each(per: str, *, exempt_trusted: bool = True) -> Rate:
 
 
 def guard(*rates: Rate, previous: Guard | None = None) -> Guard:
-    return Guard(RULES, Ingress(rate=rates), NO_DNS, previous, clock=lambda: 100.0)
+    return Guard(RULES, Ingress(rate=rates), NO_DNS, "relay.example", previous, clock=lambda: 100.0)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,13 @@ def test_counts_outlive_a_reload_and_rules_do_not() -> None:
     before = guard(rate)
     assert before.connect(STRANGER) is None
     after = Guard(
-        compile_rules(Relay(trusted_networks=("192.0.2.2/32",))), Ingress(rate=(rate,)), NO_DNS, before, lambda: 100
+        compile_rules(Relay(trusted_networks=("192.0.2.2/32",))),
+        Ingress(rate=(rate,)),
+        NO_DNS,
+        "relay.example",
+        before,
+        lambda: 100,
     )
     assert after.connect(STRANGER) == replies.RATE_CONNECTIONS
     assert [after.connect(address) for address in (DENIED, OTHER, OTHER)] == [None] * 3
-    assert Guard(RULES, Ingress(), NO_DNS, after).connect(STRANGER) is None
+    assert Guard(RULES, Ingress(), NO_DNS, "relay.example", after).connect(STRANGER) is None

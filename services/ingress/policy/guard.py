@@ -7,10 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 from services.ingress import replies
-from services.ingress.policy.inquiry import Inquiries, Inquiry, decide
+from services.ingress.policy import inquiry as inquiries
+from services.ingress.policy import verdicts
+from services.ingress.policy.call_out import CallOuts
+from services.ingress.policy.inquiry import Inquiries, Inquiry
 from services.ingress.policy.rates import Event, Rates, Subject
 from services.ingress.policy.relay import Party
 from services.ingress.policy.rules import Rules
+from services.ingress.policy.verdicts import Question
 from services.ingress.replies import Refuse
 from shared.config.model import Ingress, Mode
 from shared.dns.port import Resolver
@@ -25,6 +29,7 @@ class Guard:
         rules: Rules,
         settings: Ingress,
         resolver: Resolver,
+        hostname: str,
         previous: "Guard | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -35,6 +40,9 @@ class Guard:
         self._inquiries = Inquiries(settings, resolver)
         self.rates: Rates = Rates(settings.rate, previous.rates if previous else None)
         """What was counted."""
+        learnt = previous.call_outs.verdicts if previous else None
+        self.call_outs: CallOuts = CallOuts(settings.call_out, hostname, resolver, learnt, clock)
+        self._uncertain = settings.call_out.uncertain
 
     # When a session begins.
 
@@ -73,14 +81,28 @@ class Guard:
         The postmaster can be reached by everybody: who is refused by mistake has nobody else to write to.
         """
         refused = self._admit(Event.RECIPIENTS, address, party.user)
-        if refused is not None or inquiry is None or not party.is_stranger or self._is_postmaster(mailbox):
+        if refused is not None or not party.is_stranger:
             return refused
-        return self._judge(address, inquiry) if inquiry.done() else self._await(address, inquiry)
+        question = self._question(mailbox)
+        if (inquiry is None and question is None) or self._is_postmaster(mailbox):
+            return None
+        if inquiry is not None:
+            if not inquiry.done():
+                return self._ask(address, inquiry, question)
+            refused = self._judge(address, inquiry)
+        if refused is not None or question is None:
+            return refused
+        known = self.call_outs.known(question)
+        return self._ask(address, inquiry, question) if known is None else verdicts.decide(known, self._uncertain)
 
     def received(self, address: str, user: str | None, octets: int) -> None:
         """Count the octets of a message's content that have come, whatever becomes of it."""
         if Event.BYTES in self.rates.counted:
             self.rates.received(octets, self._subject(address, user), self._clock())
+
+    def close(self) -> None:
+        """End what is being asked."""
+        self.call_outs.close()
 
     def _admit(self, event: Event, address: str, user: str | None) -> Refuse | None:
         if event not in self.rates.counted:
@@ -97,9 +119,22 @@ class Guard:
     def _is_postmaster(self, mailbox: Mailbox) -> bool:
         return mailbox.is_postmaster or mailbox == self._rules.postmaster
 
-    async def _await(self, address: str, inquiry: Inquiry) -> Refuse | None:
-        await inquiry
-        return self._judge(address, inquiry)
+    def _question(self, mailbox: Mailbox) -> Question | None:
+        """Return what the next hop is to be asked, None if it is not."""
+        if not self._rules.hosted.verifies:
+            return None
+        known = self._rules.hosted.find(mailbox.domain)
+        return Question(known.ask, str(mailbox).lower()) if known is not None and known.ask else None
+
+    async def _ask(self, address: str, inquiry: Inquiry | None, question: Question | None) -> Refuse | None:
+        if inquiry is not None:
+            await inquiry
+            refused = self._judge(address, inquiry)
+            if refused is not None:
+                return refused
+        if question is None:
+            return None
+        return verdicts.decide(await self.call_outs.ask(question), self._uncertain)
 
     def _judge(self, address: str, inquiry: Inquiry) -> Refuse | None:
-        return decide(inquiry.result(), address, name_required=self._name_required)
+        return inquiries.decide(inquiry.result(), address, name_required=self._name_required)

@@ -57,6 +57,8 @@ class HostedDomains(NamedTuple):
     exact: dict[str, Recipients]
     subdomains: dict[str, Recipients]
     """Key: the parent, without the leading dot of the configuration."""
+    verifies: bool = False
+    """Whether a next hop is asked by call-out for any of them."""
 
     def find(self, domain: str) -> Recipients | None:
         """Return who exists there, or None if the domain is not hosted. The longest match wins."""
@@ -177,7 +179,8 @@ def _hosted(table: dict[str, str | tuple[str, ...] | Hosted]) -> HostedDomains:
         recipients = _recipients(key, value) if isinstance(value, Hosted) else Recipients()
         where = subdomains if name.startswith(".") else exact
         where[_domain(key, name.removeprefix("."))] = recipients
-    return HostedDomains(exact, subdomains)
+    verifies = any(recipients.ask for recipients in (*exact.values(), *subdomains.values()))
+    return HostedDomains(exact, subdomains, verifies)
 
 
 def _recipients(key: str, hosted: Hosted) -> Recipients:
