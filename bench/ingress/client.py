@@ -13,11 +13,15 @@ import time
 ENVELOPE = (b"MAIL FROM:<load@bench.example>\r\n", b"RCPT TO:<sink@destination.example>\r\n", b"DATA\r\n")
 HEADER = b"From: load@bench.example\r\nTo: sink@destination.example\r\nSubject: load\r\n\r\n"
 LINE = b"All work and no play makes a dull message, said the benchmark again.\r\n"
+BASE64 = b"QWxsIHdvcmsgYW5kIG5vIHBsYXkgbWFrZXMgYSBkdWxsIG1lc3NhZ2Ugc2FpZCB0aGUgYmVuY2ht\r\n"
+LARGE = 1_000_000
+"""Octets from which on a message is what mail of that size is, an attachment in base64."""
 
 
 def message(octets: int) -> bytes:
     """Return a message of about so many octets, its final dot included."""
-    return HEADER + LINE * math.ceil(octets / len(LINE)) + b".\r\n"
+    line = LINE if octets < LARGE else BASE64
+    return HEADER + line * math.ceil(octets / len(line)) + b".\r\n"
 
 
 class Session:

@@ -97,8 +97,8 @@ class Content(Stored):
     def feed(self, octets: bytes) -> bytes | None:
         """Take more octets. Return what follows the end of the message once that is reached, None before."""
         buffer = self._carry + octets
-        # One look for both, the end and stuffed lines: most pieces have neither.
-        dot = buffer.find(STUFFED)
+        # One look for both, the end and stuffed lines: most pieces have neither, and base64 not even a dot.
+        dot = buffer.find(STUFFED) if b"." in buffer else -1
         end = buffer.find(END, dot) if dot >= 0 else -1
         if end >= 0:
             self._carry = b""
