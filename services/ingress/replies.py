@@ -70,8 +70,8 @@ AUTH_CALLOUT_BUSY = refuse(
     "auth.max_concurrent_callouts", 454, "4.7.0", "Too many authentications at once, try again later"
 )
 AUTH_CALLOUT_FAILED = refuse("auth.http_url", 454, "4.7.0", "Temporary authentication failure, try again later")
-AUTH_REQUIRED = refuse("listener", 530, "5.7.0", "Authentication required")
-AUTH_REQUIRED_TLS = refuse("listener", 530, "5.7.0", "Must issue STARTTLS and AUTH first")
+AUTH_REQUIRED = refuse("ingress.listener", 530, "5.7.0", "Authentication required")
+AUTH_REQUIRED_TLS = refuse("ingress.listener", 530, "5.7.0", "Must issue STARTTLS and AUTH first")
 
 # Policy.
 DENIED_DESTINATION = refuse("relay.denied_destinations", 550, "5.7.1", "Mail to this destination is not allowed")
@@ -96,7 +96,7 @@ SPOOFED_SENDER = refuse(
     "relay.allow_hosted_senders_from_outside", 550, "5.7.1", "Mail from this domain is not accepted from outside"
 )
 RELAYING_DENIED = refuse("relay.hosted", 550, "5.7.1", "Relaying denied")
-ROUTED_LOCAL_PART = refuse("relay.local_part", 550, "5.7.1", "Relaying denied: local part with routing characters")
+ROUTED_LOCAL_PART = refuse("local part", 550, "5.7.1", "Relaying denied: local part with routing characters")
 NO_SUCH_USER = refuse("relay.hosted.recipients", 550, "5.1.1", "No such recipient here")
 NULL_RECIPIENT = refuse("syntax", 553, "5.1.3", "The null path is not a recipient")
 NEEDS_SMTPUTF8 = refuse("syntax", 553, "5.6.7", "A non-ASCII address needs the SMTPUTF8 parameter")
