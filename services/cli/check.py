@@ -1,10 +1,8 @@
 """`sluice check`: what is wrong with the configuration, what opens the relay, and what does not answer."""
 
-import contextlib
+import ipaddress
 import os
-import socket
 import stat
-import struct
 from pathlib import Path
 
 import typer
@@ -53,7 +51,7 @@ async def _probe(config: Config) -> list[Problem]:
 def facts_of(path: Path | None) -> Facts:
     """Return what this machine adds to a configuration read from `path`."""
     readable = path is not None and bool(path.stat().st_mode & stat.S_IROTH)
-    return Facts(gateway=_gateway() if _in_container() else None, readable_by_all=readable)
+    return Facts(gateways=_gateways() if _in_container() else (), readable_by_all=readable)
 
 
 def _in_container() -> bool:
@@ -62,11 +60,21 @@ def _in_container() -> bool:
     )
 
 
-def _gateway() -> str | None:
-    """Return the IPv4 default route's gateway, from the kernel's table (proc(5): little-endian hexadecimal)."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/net/route").read_text(encoding="ascii").splitlines()[1:]:
-            _, destination, gateway, *_ = line.split()
-            if destination == "00000000":
-                return socket.inet_ntoa(struct.pack("=I", int(gateway, 16)))
-    return None
+def _gateways() -> tuple[str, ...]:
+    try:
+        return gateways(Path("/proc/net/route").read_text(encoding="ascii"))
+    except OSError:
+        return ()
+
+
+def gateways(routes: str) -> tuple[str, ...]:
+    """Return the IPv4 gateways that the kernel's table names (proc(5): little-endian hexadecimal).
+
+    Of a network without a route through one, the first address: there Docker and its kin have it.
+    """
+    found: list[ipaddress.IPv4Address] = []
+    for line in routes.splitlines()[1:]:
+        columns = line.split()
+        destination, gateway, mask = (int.from_bytes(bytes.fromhex(columns[at])[::-1]) for at in (1, 2, 7))
+        found.append(ipaddress.IPv4Address(gateway or (destination & mask) + 1))
+    return tuple(dict.fromkeys(str(address) for address in found if not address.is_loopback))

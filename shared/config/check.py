@@ -40,8 +40,8 @@ class Problem(NamedTuple):
 class Facts(NamedTuple):
     """What the configuration does not say of itself."""
 
-    gateway: str | None = None
-    """The default route's gateway, if this is a container: published ports may show it as every client's address."""
+    gateways: tuple[str, ...] = ()
+    """Of a container's networks: published ports may show one of them as every client's address."""
     readable_by_all: bool = False
     """The configuration file may be read by every user of the machine."""
 
@@ -71,11 +71,11 @@ def _trusted(config: Config, facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 Severity.WARNING, key, f"{text} is a very wide public network", "name only networks that are yours"
             )
-        if facts.gateway and _contains(network, facts.gateway):
+        for gateway in _contained(facts.gateways, network):
             yield Problem(
                 Severity.ERROR,
                 key,
-                f"{text} contains this container's gateway {facts.gateway}, behind which any client may appear",
+                f"{text} contains this container's gateway {gateway}, behind which any client may appear",
                 "leave the gateway out, or publish the port without address translation",
             )
 
@@ -125,8 +125,9 @@ def _is_wide(network: Network) -> bool:
     return network.prefixlen < (16 if network.version == 4 else 32) and not _is_private(network)
 
 
-def _contains(network: Network, address: str) -> bool:
-    return ipaddress.ip_address(address) in network
+def _contained(addresses: tuple[str, ...], network: Network) -> list[str]:
+    """Return the first of the addresses that a network contains, if there is one."""
+    return [address for address in addresses if ipaddress.ip_address(address) in network][:1]
 
 
 def _hosted(config: Config, _: Facts) -> Iterator[Problem]:
@@ -233,9 +234,9 @@ def _balancers(config: Config, facts: Facts) -> Iterator[Problem]:
             if _holds_everything(network) or _is_wide(network):
                 reason = f"{text} makes an open relay: whoever connects from there may claim any address"
                 yield Problem(Severity.ERROR, key, reason, "name the addresses of your balancers")
-            if facts.gateway and _contains(network, facts.gateway):
+            for gateway in _contained(facts.gateways, network):
                 reason = (
-                    f"{text} contains this container's gateway {facts.gateway}, "
+                    f"{text} contains this container's gateway {gateway}, "
                     "behind which any client may appear, and claim any address"
                 )
                 yield Problem(Severity.ERROR, key, reason, "name the balancer's own address")

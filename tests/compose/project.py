@@ -19,17 +19,18 @@ from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 TAG = f"test-{os.getpid()}"
-IMAGES = [f"sluice-{name}:{TAG}" for name in ("all", "ingress", "screener", "delivery")]
+IMAGES = [f"sluice-{name}:{TAG}" for name in ("all", "balancer", "ingress", "screener", "delivery")]
 SERVICES = ("ingress", "screener", "delivery")
 
 
 class Project:
     """One `docker compose` project under a name of its own, on ports that Docker chooses."""
 
-    def __init__(self, sink: Path) -> None:
+    def __init__(self, sink: Path, **environment: str) -> None:
         self.name = f"sluice-test-{secrets.token_hex(4)}"
         self.sink = sink
         self._environment = os.environ | {"TAG": TAG, "SMTP_PORT": "0", "RABBITMQ_UI_PORT": "0", "SINK_DIR": str(sink)}
+        self._environment |= environment
 
     def compose(self, *arguments: str, stdin: str | None = None, timeout: float = 240) -> str:
         """Run `docker compose` and return its standard output; AssertionError with both outputs if it fails."""
@@ -82,9 +83,10 @@ class Project:
         return found
 
     def _healthy(self) -> bool:
-        running = [container for service in (*SERVICES, "rabbitmq") for container in self.containers(service)]
-        return bool(running) and all(
-            container["State"].get("Health", {}).get("Status") == "healthy" for container in self.inspect(*running)
+        running = [self.containers(service) for service in (*SERVICES, "balancer", "rabbitmq")]
+        return all(running) and all(
+            container["State"].get("Health", {}).get("Status") == "healthy"
+            for container in self.inspect(*(one for containers in running for one in containers))
         )
 
     def port(self, service: str, inside: int) -> tuple[str, int]:
@@ -119,7 +121,7 @@ class Project:
 
     def send(self, tokens: list[str]) -> None:
         """Send a message for each token from outside, on one connection; every one is answered 250."""
-        host, port = self.port("ingress", 2525)
+        host, port = self.port("balancer", 2525)
         with smtplib.SMTP(host, port, timeout=60) as client:
             for token in tokens:
                 client.sendmail("ann@elsewhere.example", ["bob@example.org"], message(token))
@@ -150,11 +152,11 @@ def tokens(count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def project(sink: Path) -> Iterator[Project]:
+def project(sink: Path, **environment: str) -> Iterator[Project]:
     """Yield a project that is gone afterwards, volumes included."""
     sink.mkdir()
     sink.chmod(0o777)  # the sink's container runs as another user
-    made = Project(sink)
+    made = Project(sink, **environment)
     try:
         yield made
     finally:

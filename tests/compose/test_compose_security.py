@@ -59,15 +59,22 @@ def test_a_service_runs_as_nobody_in_a_container_it_cannot_change(relay: Project
     assert container["HostConfig"]["Privileged"] is False
 
 
+def test_the_balancer_runs_as_nobody_in_a_container_it_cannot_change(relay: Project) -> None:
+    container = relay.inspect(relay.containers("balancer")[0])[0]
+    assert relay.compose("exec", "-T", "balancer", "id", "-u").strip() != "0"
+    assert container["HostConfig"]["ReadonlyRootfs"] is True
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+
+
 def test_only_smtp_and_the_user_interface_are_published_and_only_on_loopback(relay: Project) -> None:
-    running = relay.inspect(*(relay.containers(service)[0] for service in (*SERVICES, "rabbitmq")))
+    running = relay.inspect(*(relay.containers(service)[0] for service in (*SERVICES, "balancer", "rabbitmq")))
     published = {
         (container["Config"]["Labels"]["com.docker.compose.service"], inside, binding["HostIp"])
         for container in running
         for inside, bindings in container["NetworkSettings"]["Ports"].items()
         for binding in bindings or []
     }
-    assert published == {("ingress", "2525/tcp", "127.0.0.1"), ("rabbitmq", "15672/tcp", "127.0.0.1")}
+    assert published == {("balancer", "2525/tcp", "127.0.0.1"), ("rabbitmq", "15672/tcp", "127.0.0.1")}
 
 
 def test_the_user_interface_answers_on_no_other_address(relay: Project) -> None:
@@ -79,7 +86,7 @@ def test_the_user_interface_answers_on_no_other_address(relay: Project) -> None:
 
 def test_the_example_is_no_open_relay(relay: Project) -> None:
     """A client of the published port, whatever address Docker gives it, is a stranger."""
-    host, port = relay.port("ingress", 2525)
+    host, port = relay.port("balancer", 2525)
     with smtplib.SMTP(host, port, timeout=60) as client, pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
         client.sendmail("ann@elsewhere.example", ["bob@foreign.example"], message("foreign"))
     code, text = refused.value.recipients["bob@foreign.example"]
@@ -98,7 +105,7 @@ def test_no_password_is_logged(relay: Project) -> None:
 
 
 def test_down_v_removes_everything_and_the_next_project_has_other_passwords(images: None, tmp_path: Path) -> None:
-    with project(tmp_path / "sink") as made:
+    with project(tmp_path / "sink", BALANCER_NET="198.18.27", OUTSIDE_NET="198.18.28") as made:
         made.compose("up", "setup")
         printed = made.compose("logs", "--no-color", "--no-log-prefix", "setup")
         password = made.password("admin")

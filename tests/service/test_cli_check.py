@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from services.cli import tls
+from services.cli.check import gateways
 from shared.config.check import Severity
 from tests.support.cli import sluice
 from tests.support.dns_server import DnsServer, Fault
@@ -135,3 +136,17 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert rows(done.out)["broker"] == "error"
     assert f"the folder {tmp_path}/var/lib/sluice does not exist" in done.out
     assert "four slashes" in done.out
+
+
+ROUTES = """\
+Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+eth1\t00000000\t010014AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth1\t000014AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth0\t001912C6\t00000000\t0001\t0\t0\t0\tC0FFFFFF\t0\t0\t0
+"""
+
+
+def test_the_gateways_of_a_container_are_those_of_all_its_networks() -> None:
+    """A client of a published port may appear under any of them."""
+    assert gateways(ROUTES) == ("172.20.0.1", "198.18.25.1")
+    assert gateways(ROUTES.splitlines()[0]) == ()

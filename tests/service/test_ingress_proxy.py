@@ -32,6 +32,7 @@ MODES = (Mode.RELAY, Mode.SUBMISSIONS)
 def config(**ingress: Any) -> Config:
     """Return a relay listener behind a balancer, and one that is not."""
     listeners = (Listener(address="127.0.0.1:0", proxy_from=(BALANCER, OTHER)), Listener(address="127.0.0.1:0"))
+    listeners = ingress.pop("listener", listeners)
     relay = msgspec.structs.replace(RELAY, trusted_networks=("127.0.0.2", "127.0.0.8/31", "2001:db8::/32"))
     return msgspec.structs.replace(front_config(listener=listeners, **ingress), relay=relay)
 
@@ -213,6 +214,26 @@ def test_connections_are_limited_by_the_clients_behind_a_balancer() -> None:
         for talk in talks:
             talk.close()
         wait_for(lambda: front.app._site.connections.open == 0)
+
+
+def test_a_reload_takes_other_balancers() -> None:
+    """Of connections that come from then on; a session goes on with the client that it has."""
+    with Front(config()) as front, connect(front, version_2(TRUSTED)) as before:
+        assert before.reply().startswith("220 ")
+        (first, second) = config().ingress.listener
+        swapped = (msgspec.structs.replace(first, proxy_from=(OTHER,)), second)
+        front.call(_reload(front, config(listener=swapped)))
+        assert before.ask("EHLO client.example").startswith("250")
+        assert before.ask("MAIL FROM:<a@elsewhere.example>").startswith("250")
+        assert before.ask("RCPT TO:<x@foreign.example>").startswith("250")
+        with connect(front, version_2(TRUSTED)) as after:
+            assert [after.reply()[:3] for _ in range(5)] == ["220", "500", "500", "500", "221"]
+        with connect(front, version_2(TRUSTED), OTHER) as after:
+            assert relays(after)
+
+
+async def _reload(front: Front, new: Config) -> None:
+    front.app.prepare(new)()
 
 
 def test_drain_ends_who_has_sent_no_header() -> None:

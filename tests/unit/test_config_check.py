@@ -83,7 +83,7 @@ def test_trusted_networks(network: str, severity: Severity | None) -> None:
 )
 def test_container_gateway(network: str, gateway: str | None, trap: bool) -> None:
     """A published port may show every client with the gateway's address: trusting it opens the relay."""
-    found = problems(relay(trusted_networks=(network,)), Facts(gateway=gateway))
+    found = problems(relay(trusted_networks=(network,)), Facts(gateways=("192.0.2.1", gateway) if gateway else ()))
     assert [problem.severity for problem in found] == ([Severity.ERROR] if trap else [])
 
 
@@ -108,7 +108,7 @@ def test_balancers(
     """Whoever may send a PROXY header may claim any address."""
     listener = (Listener(address="0.0.0.0:2525", proxy_from=proxy_from),)
     config = changed(relay={"trusted_networks": trusted}, ingress={"listener": listener})
-    given = problems(config, Facts(gateway=gateway))
+    given = problems(config, Facts(gateways=("192.0.2.1", gateway) if gateway else ()))
     assert [(problem.severity, problem.key) for problem in given] == [(severity, key) for severity, key, _ in found]
     assert all(text in problem.reason for problem, (_, _, text) in zip(given, found, strict=True))
 

@@ -47,6 +47,12 @@ def test_shipped_files_are_valid_and_open_nothing(path: Path) -> None:
     assert problems(config, Facts()) == []
 
 
+def test_the_ingress_of_compose_believes_its_balancer_and_nobody_else() -> None:
+    (address,) = re.findall(r'ipv4_address: "\$\{BALANCER_NET:-([\d.]+)\}(\.\d+)"', (ROOT / "compose.yaml").read_text())
+    listeners = load(COMPOSE, {}).ingress.listener
+    assert {listener.proxy_from for listener in listeners} == {(f"{''.join(address)}/32",)}
+
+
 @pytest.mark.parametrize("field", list({field.name: field for field in keys(inspect.type_info(Config))}.values()))
 def test_every_key_is_shown(field: inspect.Field) -> None:
     """A key that is added to the model must be added to the example."""
