@@ -27,10 +27,9 @@ class _Fields:
         if not SECRET.isdisjoint(event):
             for key in SECRET & event.keys():
                 event[key] = "(hidden)"
-        event["service"] = self._service
-        event["level"] = level
-        event["timestamp"] = datetime.now(UTC)
-        return event
+        what = event.pop("event")
+        # When and what first: people read the lines, too.
+        return {"timestamp": datetime.now(UTC), "level": level, "event": what, "service": self._service, **event}
 
 
 def _json(_: Any, __: str, event: structlog.typing.EventDict) -> str:
