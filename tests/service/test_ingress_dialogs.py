@@ -41,6 +41,9 @@ class Sites:
     def _ordinary(self) -> tuple[Config, Resolver]:
         return front_config(), NO_DNS
 
+    def _repairing(self) -> tuple[Config, Resolver]:
+        return front_config(bare_line_ends="repair"), NO_DNS
+
     def _limited(self) -> tuple[Config, Resolver]:
         """One client is turned away, the others are limited; each transcript has a client of its own."""
         rate = Rate(per="client", connections="1/h", messages="2/h", recipients="3/h", bytes="1000B/h")

@@ -236,6 +236,21 @@ async def _reload(front: Front, new: Config) -> None:
     front.app.prepare(new)()
 
 
+def test_a_denied_client_is_turned_away_behind_a_balancer_too() -> None:
+    made = config(greeting_delay=Duration(0.2))
+    relay = msgspec.structs.replace(made.relay, denied_clients=(f"{OUTSIDER}/32",))
+    with Front(msgspec.structs.replace(made, relay=relay)) as front:
+        with connect(front, version_2(OUTSIDER)) as talk:
+            assert talk.reply().startswith("554 5.7.1 ")
+        with connect(front, version_2("198.51.100.8") + b"EHLO client.example\r\n") as talk:
+            assert talk.reply().startswith("554 5.5.1 You spoke before the greeting")
+        with connect(front, version_2(TRUSTED) + b"EHLO client.example\r\n") as talk:
+            assert talk.reply().startswith("220 ")
+    refused = [(line["client"], line["rule"]) for line in events(front, "refused")]
+    assert {(OUTSIDER, "relay.denied_clients"), ("198.51.100.8", "ingress.greeting_delay")} <= set(refused)
+    assert {client for client, _ in refused} == {OUTSIDER, "198.51.100.8"}
+
+
 def test_drain_ends_who_has_sent_no_header() -> None:
     with Front(config()) as front:
         talk = connect(front, SIGNATURE)
