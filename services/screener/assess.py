@@ -3,8 +3,8 @@
 import hashlib
 from typing import NamedTuple
 
+from services.screener.identity.names import for_display
 from services.screener.mime.anomaly import Limits
-from services.screener.mime.names import for_display
 from services.screener.mime.octets import line_end
 from services.screener.notice import Notice, notice_part
 from services.screener.rules import RuleSet

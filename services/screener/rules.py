@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from services.screener import defaults
-from services.screener.mime.names import extension, forms, is_deceptive
+from services.screener.identity.names import extension, forms, is_deceptive
 from shared.config.model import Rules
 from shared.errors import ConfigError
 from shared.model import Action, Direction

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from services.screener.containers.zip_names import member_names
+from services.screener.identity.magic import Detected, detect
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly, Limits
-from services.screener.mime.magic import Detected, detect
 from services.screener.mime.tree import Kind, Part, parse
 from services.screener.rules import Finding, RuleSet, judge, judge_members
 from services.screener.verdict import Ruling, decide

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.screener.mime.names import extension, for_display, forms, is_deceptive, names_of
+from services.screener.identity.names import extension, for_display, forms, is_deceptive
+from services.screener.mime.filenames import names_of
 from services.screener.mime.value import parse_value
 from services.screener.mime.words import decode_words
 

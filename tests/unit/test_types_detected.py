@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.screener.identity.magic import detect
 from services.screener.mime import decode
-from services.screener.mime.magic import detect
 from tests.support.mail_samples import EXE, PDF, PNG
 
 ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)

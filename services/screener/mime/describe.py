@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from services.screener.mime import decode, names
+from services.screener.mime import decode, filenames
 from services.screener.mime.anomaly import Anomaly, Limits
 from services.screener.mime.header import Header
 from services.screener.mime.value import Flaw, Param, Value, parse_value
@@ -41,7 +41,7 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
         declared,
         tuple(boundary for boundary in boundaries if boundary),
         encodings,
-        tuple(dict.fromkeys(name for value in (*types, *shown) for name in names.names_of(value.params))),
+        tuple(dict.fromkeys(name for value in (*types, *shown) for name in filenames.names_of(value.params))),
         frozenset(),
     )
     anomalies |= _structure(description, types, limits) | _limits(header, [*types, *shown])
@@ -116,5 +116,5 @@ def _boundary_params(values: list[Value]) -> list[Param]:
 def _limits(header: Header, values: list[Value]) -> set[Anomaly]:
     longest = max((len(field.value) for field in header.fields if field.name.startswith("content-")), default=0)
     too_many = any(Flaw.TOO_MANY in value.flaws for value in values)
-    long_name = any(len(param.value) > names.LONGEST for value in values for param in value.params)
+    long_name = any(len(param.value) > filenames.LONGEST for value in values for param in value.params)
     return {Anomaly.LIMIT} if longest > LONGEST_VALUE or too_many or long_name else set()

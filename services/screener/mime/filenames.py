@@ -1,0 +1,71 @@
+"""File names out of a field's parameters: every reading of plain, quoted, RFC 2231 and RFC 2047 forms."""
+
+import re
+from collections.abc import Sequence
+
+from services.screener.mime.value import Param
+from services.screener.mime.words import decode_octets, decode_words, percent_decoded
+
+LONGEST = 4096
+"""Octets of a name that are looked at; a longer one is over the limit."""
+MOST = 32
+"""Names of one part that are kept."""
+
+_BASES = ("filename", "name")
+_SECTION = re.compile(r"(filename|name)\*(\d{0,4})(\*?)")
+
+
+def names_of(params: Sequence[Param]) -> list[str]:
+    """Return every name that the parameters of one field give, in every reading (SCREENING 45 to 49), each once."""
+    found: list[str] = []
+    for base in _BASES:
+        plain = [param for param in params if param.name == base]
+        for param in plain:
+            for octets in dict.fromkeys((param.value, param.raw)):
+                found += _readings(octets[:LONGEST])
+        if len(plain) > 1 and not plain[0].value.startswith(plain[1].value):
+            found += _readings(b"".join(param.value for param in plain)[:LONGEST])
+        found += _extended(base, params)
+    return list(dict.fromkeys(name for name in found if name))[:MOST]
+
+
+def _readings(octets: bytes) -> list[str]:
+    readings = [decode_words(octets)]
+    if b"=?" in octets:
+        readings.append(decode_octets(octets))
+    return readings
+
+
+def _extended(base: str, params: Sequence[Param]) -> list[str]:
+    """Return the readings of RFC 2231 sections: each alone where complete, joined by number, joined as they come."""
+    found: list[str] = []
+    sections: list[tuple[int, bool, bytes]] = []
+    for param in params:
+        match = _SECTION.fullmatch(param.name)
+        if match is None or match[1] != base:
+            continue
+        if match[2]:
+            sections.append((int(match[2]), bool(match[3]), param.value))
+        elif not match[3]:
+            found.append(_charset_value([(True, param.value)]))
+    if sections:
+        ordered = sorted(sections, key=lambda section: section[0])
+        orders = (ordered, sections)
+        found += [_charset_value([(encoded, value) for _, encoded, value in order]) for order in orders]
+    return found
+
+
+def _charset_value(pieces: Sequence[tuple[bool, bytes]]) -> str:
+    """Return the text of sections: the first encoded one begins `charset'language'` (RFC 2231 section 4)."""
+    charset = ""
+    octets = b""
+    for number, (encoded, piece) in enumerate(pieces):
+        value = piece
+        if encoded:
+            head = value.split(b"'", 2)
+            if number == 0 and len(head) == 3:
+                charset, value = head[0].decode("latin-1"), head[2]
+            value = percent_decoded(value)
+        octets += value
+    octets = octets[:LONGEST]
+    return decode_words(octets) if b"=?" in octets else decode_octets(octets, charset)
