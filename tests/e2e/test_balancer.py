@@ -12,6 +12,7 @@ from tests.support import haproxy
 from tests.support.haproxy import HAProxy, Service
 from tests.support.ports import free_port
 from tests.support.processes import Process, toml
+from tests.support.programs import needed
 from tests.support.rabbitmq import RabbitNode
 from tests.support.rabbitmq_world import on_rabbitmq
 from tests.support.waiting import wait_for
@@ -57,7 +58,7 @@ class Balanced(NamedTuple):
 
 @pytest.fixture(scope="module")
 def balanced(rabbit_session: RabbitNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    haproxy.needed()
+    needed("haproxy")
     directory = tmp_path_factory.mktemp("balanced")
     rabbit_session.ensure_running()
     with ExitStack() as stack:

@@ -1,14 +1,10 @@
 """HAProxy as a process: a balancer we did not write, in front of listeners on this machine."""
 
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
-
-import pytest
 
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
@@ -81,11 +77,3 @@ def _answers(port: int) -> bool:
     with socket.socket() as client:
         client.settimeout(5)
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def needed() -> None:
-    """Skip the test that asks where HAProxy is not installed; fail it where the suite must be complete."""
-    if shutil.which("haproxy") is None:
-        reason = "haproxy is not installed: apt-get install haproxy"
-        assert not os.environ.get("CI"), reason
-        pytest.skip(reason)

@@ -22,6 +22,9 @@ from tests.support.smtp_session import Delay, Drop, Hang, Left, Reset, Script, S
 
 __all__ = ["Delay", "Drop", "Hang", "Reset", "Script", "SmtpServer", "Step", "Transaction"]
 
+OFFERS = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES")
+"""What a destination offers unless a test says otherwise."""
+
 
 class SmtpServer:
     """Accepts on `host:port`; `sessions`, `commands` and `transactions` tell what happened."""
@@ -32,7 +35,7 @@ class SmtpServer:
         host: str = "127.0.0.1",
         port: int = 0,
         script: Script | None = None,
-        extensions: tuple[str, ...] = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES"),
+        extensions: tuple[str, ...] = OFFERS,
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         users: Mapping[str, str] | None = None,

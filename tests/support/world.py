@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import trustme
-from argon2 import PasswordHasher
 
+from services.ingress.auth.users import add_user
 from shared.broker.adapters import open_operator
 from shared.broker.port import Kept
 from shared.broker.sqlite import schema, store
@@ -25,7 +25,7 @@ from shared.model import Place
 from tests.support.dns_server import DnsServer
 from tests.support.ports import free_port
 from tests.support.processes import Relay
-from tests.support.smtp_server import SmtpServer, Transaction
+from tests.support.smtp_server import OFFERS, SmtpServer, Transaction
 from tests.support.waiting import wait_for
 
 TRUSTED = "127.0.0.2"
@@ -158,9 +158,10 @@ def octets(message: EmailMessage) -> bytes:
 
 
 def certificate(directory: Path) -> ssl.SSLContext:
-    """Write certificate.pem and key.pem; return the context of a client that trusts them."""
+    """Write certificate.pem, key.pem and authority.pem; return the context of a client that trusts them."""
     authority = trustme.CA()
-    issued = authority.issue_cert(HOST_NAME, "127.0.0.1")
+    authority.cert_pem.write_to_path(directory / "authority.pem")
+    issued = authority.issue_cert(HOST_NAME, "127.0.0.1", "localhost")
     issued.private_key_pem.write_to_path(directory / "key.pem")
     for number, pem in enumerate(issued.cert_chain_pems):
         pem.write_to_path(directory / "certificate.pem", append=number > 0)
@@ -202,13 +203,17 @@ ZONE = {
 
 
 @contextlib.contextmanager
-def world_on(broker: Brokered, directory: Path, extra: Mapping[str, Any] | None = None) -> Iterator[World]:
-    """Set up the neighbours and start the relay; kill it in the end. `extra` replaces configuration sections."""
+def world_on(
+    broker: Brokered, directory: Path, extra: Mapping[str, Any] | None = None, offers: tuple[str, ...] = OFFERS
+) -> Iterator[World]:
+    """Set up the neighbours and start the relay; kill it in the end.
+
+    `extra` replaces configuration sections; `offers` are the extensions of the destination.
+    """
     ports = Ports(free_port(), free_port(), free_port())
     trust = certificate(directory)
-    (directory / "users").write_text(f"{USER}:{PasswordHasher().hash(PASSWORD)}\n")
-    (directory / "users").chmod(0o600)
-    with DnsServer(dict(ZONE)) as dns, SmtpServer() as destination:
+    add_user(directory / "users", USER, PASSWORD)
+    with DnsServer(dict(ZONE)) as dns, SmtpServer(extensions=offers) as destination:
         config = settings(ports, destination.port, dns.address)
         for section, values in (extra or {}).items():
             config[section] = {**config.get(section, {}), **values}
