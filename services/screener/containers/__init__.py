@@ -1,1 +1,1 @@
-"""What is inside an attachment: names of members, read without unpacking anything."""
+"""What is inside an attachment: archives, compressed files, documents, mail; read within a budget."""

@@ -1,0 +1,47 @@
+"""What a reader of containers yields: members with a bounded stream of octets, and signs of what is wrong."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+CHUNK = 64 * 1024
+"""Octets at most that a stream yields at a time, and that it takes in at a time."""
+
+
+class Sign(StrEnum):
+    """What is to be said of a container as a whole, as it stands in verdicts (SCREENING 57 to 68)."""
+
+    ENCRYPTED = "container:encrypted"
+    OVER_LIMIT = "container:over-limit"
+    MALFORMED = "container:malformed"
+    """Programs differ on what is in it."""
+    UNREADABLE = "container:unreadable"
+    """A method that cannot be undone here."""
+    VOLUME = "container:multi-volume"
+
+
+class ContainerError(Exception):
+    """The one exception of readers and their streams: what is wrong with the container."""
+
+    def __init__(self, sign: Sign) -> None:
+        super().__init__(sign.value)
+        self.sign = sign
+
+
+class Member(NamedTuple):
+    """One file inside a container."""
+
+    names: tuple[str, ...]
+    """Every name that a program may give it."""
+    size: int = 0
+    """As declared; 0 where nothing is."""
+    encrypted: bool = False
+    type: str = ""
+    """As declared, where the container has types."""
+    open: Callable[[], Iterator[bytes]] | None = None
+    """Gives a new stream of the content in chunks of at most CHUNK; raises ContainerError. None: cannot be read."""
+
+
+Found = Member | Sign
+Reader = Callable[[bytes], Iterator[Found]]
+"""From a container's octets to what is in it; raises ContainerError only, and does bounded work between two yields."""

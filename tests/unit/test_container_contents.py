@@ -1,0 +1,198 @@
+"""What is inside attachments: archives by real tools, archives that lie, bombs."""
+
+import bz2
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from services.screener.containers.budget import Limits
+from services.screener.containers.contents import Contents, look_inside
+from services.screener.containers.member import Sign
+from tests.support import archive_samples as archives
+from tests.support.mail_samples import EXE
+
+EXE_TYPE = "application/x-msdownload"
+
+
+def names(contents: Contents) -> set[str]:
+    return {name.removeprefix("./") for inside in contents.inside for name in inside.names}
+
+
+def types(contents: Contents) -> dict[str, str]:
+    return {inside.path.removeprefix("./"): one.type for inside in contents.inside for one in inside.detected}
+
+
+@pytest.mark.parametrize("tool", archives.TOOLS)
+def test_what_real_tools_pack_is_seen_whole_and_without_doubt(tool: str, tmp_path: Path) -> None:
+    contents = look_inside(archives.made_by(tool, tmp_path), ("out.tar.gz",))
+    assert contents.signs == frozenset()
+    assert set(archives.FILES) <= names(contents)
+    assert EXE_TYPE in types(contents).values()
+
+
+ENCRYPTED = {
+    "zip": ["zip", "-q", "-r", "-P", "secret", "OUT.zip", "."],
+    "zip-aes": ["7z", "a", "-tzip", "-psecret", "-mem=AES256", "OUT.zip", "."],
+}
+
+
+@pytest.mark.parametrize("tool", ENCRYPTED)
+def test_encrypted_members_are_named_and_said(tool: str, tmp_path: Path) -> None:
+    contents = look_inside(archives.made_by(tool, tmp_path, {tool: [ENCRYPTED[tool]]}))
+    assert contents.signs == {Sign.ENCRYPTED}
+    assert set(archives.FILES) <= names(contents)
+
+
+@pytest.mark.parametrize(
+    ("packed", "outer", "expected"),
+    [
+        (archives.gzip_of(EXE, "x.exe"), "x.pdf.gz", {"x.exe", "x.pdf"}),
+        (archives.gzip_of(EXE), "x.exe.gz", {"x.exe"}),
+        (bz2.compress(EXE), "x.exe.bz2", {"x.exe"}),
+        (lzma.compress(EXE), "x.exe.xz", {"x.exe"}),
+        (lzma.compress(EXE, lzma.FORMAT_ALONE), "x.exe.lzma", {"x.exe"}),
+        (archives.gzip_of(EXE, "a.exe") + archives.gzip_of(b"more", "b.txt"), "x.gz", {"a.exe", "x"}),
+    ],
+)
+def test_compressed_files_by_both_names(packed: bytes, outer: str, expected: set[str]) -> None:
+    contents = look_inside(packed, (outer,))
+    assert names(contents) == expected
+    assert set(types(contents).values()) == {EXE_TYPE}
+    assert not contents.signs
+
+
+def test_a_zstd_file_is_named_and_said_to_be_unreadable() -> None:
+    contents = look_inside(b"\x28\xb5\x2f\xfd" + bytes(20), ("x.exe.zst",))
+    assert names(contents) == {"x.exe"}
+    assert contents.signs == {Sign.UNREADABLE}
+
+
+def _deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return deflater.compress(data) + deflater.flush()
+
+
+LOCAL, ENTRY = archives.zip_entry(b"a.txt", b"harmless")
+HIDDEN, HIDDEN_ENTRY = archives.zip_entry(b"evil.exe", EXE)
+OTHER_NAME = archives.zip_entry(b"b.exe", b"harmless")[1]
+PACKED = _deflated(EXE)
+ZOMBIE_LOCAL, ZOMBIE = archives.zip_entry(b"a.txt", PACKED, size=len(EXE), crc=zlib.crc32(EXE))
+LYING_LOCAL, LYING = archives.zip_entry(b"a.txt", PACKED, crc=zlib.crc32(EXE))
+ORDINARY = archives.zip_with(LOCAL, ENTRY)
+COMMENT = ORDINARY[:-2] + len(archives.zip_with(HIDDEN, HIDDEN_ENTRY)).to_bytes(2, "little")
+
+
+@pytest.mark.parametrize(
+    ("archive", "seen"),
+    [
+        pytest.param(archives.zip_with(LOCAL, OTHER_NAME), "b.exe", id="another name in the directory"),
+        pytest.param(archives.zip_with(LOCAL + HIDDEN, ENTRY), "evil.exe", id="not in the directory"),
+        pytest.param(archives.zip_with(HIDDEN, HIDDEN_ENTRY) + ORDINARY, "evil.exe", id="concatenated"),
+        pytest.param(COMMENT + archives.zip_with(HIDDEN, HIDDEN_ENTRY), "evil.exe", id="a zip in the comment"),
+        pytest.param(ORDINARY + HIDDEN, "evil.exe", id="appended"),
+        pytest.param(ORDINARY + b"something", "a.txt", id="data after the end"),
+        pytest.param(b"something" + ORDINARY, "a.txt", id="data before the beginning"),
+        pytest.param(ORDINARY[:-22], "a.txt", id="no end"),
+        pytest.param(archives.zip_with(LOCAL, ENTRY, ENTRY), "a.txt", id="one block twice"),
+        pytest.param(LOCAL + ENTRY + archives.zip_end(2, len(ENTRY), len(LOCAL)), "a.txt", id="another count"),
+        pytest.param(archives.zip_with(ZOMBIE_LOCAL, ZOMBIE), EXE_TYPE, id="stored but deflated"),
+        pytest.param(archives.zip_with(LYING_LOCAL, LYING), EXE_TYPE, id="stored but deflated, sizes alike"),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", b"\xff" * 9, method=8)), "a.txt", id="broken data"
+        ),
+        pytest.param(
+            archives.zip_with(archives.zip_entry(b"a.txt", b"x", flags=1)[0], archives.zip_entry(b"a.txt", b"x")[1]),
+            "a.txt",
+            id="encrypted by one header only",
+        ),
+    ],
+)
+def test_a_zip_that_programs_read_differently_is_malformed_and_all_of_it_is_seen(archive: bytes, seen: str) -> None:
+    contents = look_inside(archive)
+    assert Sign.MALFORMED in contents.signs
+    assert seen in names(contents) | set(types(contents).values())
+
+
+def test_a_zip_behind_something_else_is_found_by_its_end() -> None:
+    contents = look_inside(b"\xff\xd8\xff\xe0" + bytes(2000) + archives.zip_of({"evil.exe": EXE}))
+    assert names(contents) == {"evil.exe"}
+
+
+def test_zip64_is_read_and_its_lies_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("evil.exe", "w", force_zip64=True) as member:
+        member.write(EXE)
+    octets = path.read_bytes()
+    assert look_inside(octets).signs == frozenset()
+    at = octets.rfind(b"PK\x05\x06")
+    start = octets.rfind(b"PK\x01\x02")
+    end64 = b"PK\x06\x06" + (44).to_bytes(8, "little") + bytes(12)
+    facts = [(1).to_bytes(8, "little"), (1).to_bytes(8, "little"), (at - start).to_bytes(8, "little")]
+    end64 += b"".join(facts) + start.to_bytes(8, "little")
+    for offset, signs in ((at, frozenset()), (at - 7, frozenset({Sign.MALFORMED}))):
+        locator = b"PK\x06\x07" + bytes(4) + offset.to_bytes(8, "little") + (1).to_bytes(4, "little")
+        changed = octets[:at] + end64 + locator + octets[at:]
+        contents = look_inside(changed)
+        assert names(contents) == {"evil.exe"}
+        assert contents.signs == signs
+
+
+def test_a_method_that_cannot_be_undone_is_said() -> None:
+    local, entry = archives.zip_entry(b"a.exe", b"x" * 50, method=97)
+    contents = look_inside(archives.zip_with(local, entry))
+    assert names(contents) == {"a.exe"}
+    assert contents.signs == {Sign.UNREADABLE}
+
+
+def _nested(depth: int, content: bytes = EXE) -> bytes:
+    for level in range(depth):
+        content = archives.zip_of({f"{level}.zip" if level else "evil.exe": content})
+    return content
+
+
+def test_nested_archives_are_seen_to_the_limit_of_depth() -> None:
+    at_limit = look_inside(_nested(5))
+    assert "evil.exe" in names(at_limit)
+    assert at_limit.signs == frozenset()
+    assert look_inside(_nested(6)).signs == {Sign.OVER_LIMIT}
+
+
+def _bomb_of_bombs() -> bytes:
+    layer = archives.zip_of({f"{n}": bytes(4_000_000) for n in range(16)})
+    for _ in range(3):
+        layer = archives.zip_of({f"{n}.zip": layer for n in range(16)})
+    return layer
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pytest.param(_bomb_of_bombs(), id="nested"),
+        pytest.param(archives.overlapping_bomb(2000), id="overlapping"),
+        pytest.param(archives.gzip_of(bytes(60_000_000)), id="gzip"),
+        pytest.param(archives.gzip_of(archives.gzip_of(archives.tar_of({"a": bytes(70_000_000)}))), id="gzip twice"),
+        pytest.param(archives.zip_of({f"{n}": b"" for n in range(3001)}), id="members"),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a", b"\0" * 20, method=8, size=2**31)), id="declared only"
+        ),
+    ],
+)
+def test_bombs_are_over_the_limit(bomb: bytes) -> None:
+    assert Sign.OVER_LIMIT in look_inside(bomb).signs
+
+
+def test_the_budget_is_what_is_unpacked_altogether() -> None:
+    limits = Limits(always=100_000, ratio=1)
+    small = archives.zip_of({"a": bytes(60_000)})
+    assert look_inside(small, limits=limits).signs == frozenset()
+    assert look_inside(archives.zip_of({"a": bytes(60_000), "b": bytes(60_000)}), limits=limits).signs == {
+        Sign.OVER_LIMIT
+    }
+
+
+@pytest.mark.parametrize("name", ["a.zip.001", "a.r00", "a.part01.rar", "a.z01"])
+def test_a_piece_of_an_archive_is_said(name: str) -> None:
+    assert Sign.VOLUME in look_inside(archives.zip_of({"a": b""}), (name,)).signs
