@@ -1,16 +1,15 @@
 """`sluice check`: what is wrong with the configuration, what opens the relay, and what does not answer."""
 
-import ipaddress
 import os
-import stat
-from pathlib import Path
 
 import typer
 from rich.text import Text
 
 from services.cli.common import FAILED, ConfigOption, console, run, table
 from services.cli.probes import PROBES
-from shared.config.check import Facts, Problem, Severity, problems
+from services.cli.surroundings import facts_of
+from shared.config.check import problems
+from shared.config.findings import Problem, Severity
 from shared.config.load import find, load
 from shared.config.model import Config
 
@@ -46,35 +45,3 @@ def check(config: ConfigOption = None) -> None:
 
 async def _probe(config: Config) -> list[Problem]:
     return [finding for probe in PROBES for finding in await probe(config)]
-
-
-def facts_of(path: Path | None) -> Facts:
-    """Return what this machine adds to a configuration read from `path`."""
-    readable = path is not None and bool(path.stat().st_mode & stat.S_IROTH)
-    return Facts(gateways=_gateways() if _in_container() else (), readable_by_all=readable)
-
-
-def _in_container() -> bool:
-    return any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv")) or (
-        "KUBERNETES_SERVICE_HOST" in os.environ
-    )
-
-
-def _gateways() -> tuple[str, ...]:
-    try:
-        return gateways(Path("/proc/net/route").read_text(encoding="ascii"))
-    except OSError:
-        return ()
-
-
-def gateways(routes: str) -> tuple[str, ...]:
-    """Return the IPv4 gateways that the kernel's table names (proc(5): little-endian hexadecimal).
-
-    Of a network without a route through one, the first address: there Docker and its kin have it.
-    """
-    found: list[ipaddress.IPv4Address] = []
-    for line in routes.splitlines()[1:]:
-        columns = line.split()
-        destination, gateway, mask = (int.from_bytes(bytes.fromhex(columns[at])[::-1]) for at in (1, 2, 7))
-        found.append(ipaddress.IPv4Address(gateway or (destination & mask) + 1))
-    return tuple(dict.fromkeys(str(address) for address in found if not address.is_loopback))

@@ -10,7 +10,7 @@ from services.cli.common import extra, operating
 from shared.broker.adapters import is_embedded, shown_url
 from shared.broker.sqlite.url import path_of
 from shared.config.address import parse_address
-from shared.config.check import Problem, Severity
+from shared.config.findings import Problem, Severity
 from shared.config.model import Config, Hosted
 from shared.dns.port import Resolver, Status
 from shared.errors import SluiceError
@@ -26,37 +26,24 @@ async def certificates(config: Config) -> list[Problem]:
 
 
 async def files(config: Config) -> list[Problem]:
-    """Read every other file that the configuration names."""
-    found = []
-    if config.auth.users_file is not None:
-        found.append(_users(Path(config.auth.users_file)))
-    for domain, entry in config.relay.hosted.items():
-        if isinstance(entry, Hosted) and entry.recipients is not None:
-            found.append(_readable(f'relay.hosted."{domain}".recipients', entry.recipients))
-    if config.tls.client_ca is not None:
-        found.append(_readable("tls.client_ca", config.tls.client_ca))
-    return found
-
-
-def _users(path: Path) -> Problem:
-    key = "auth.users_file"
+    """Read every other file that ingress would read, as it does."""
     try:
         with extra("ingress"):
-            from services.ingress.auth.users import list_users
-        count = len(list_users(path))
+            from services.cli.readers import readers
     except SluiceError as error:
-        return Problem(Severity.ERROR, key, str(error).removeprefix(f"{key}: "))
-    if not count:
-        return Problem(Severity.WARNING, key, f'"{path}" has no users', "add one: sluice user add NAME")
-    return Problem(Severity.OK, key, f"{count} users")
+        return [Problem(Severity.WARNING, "files", f"not tried: {error}")]
+    return [_read(key, reader) for key, reader in readers(config)]
 
 
-def _readable(key: str, path: str) -> Problem:
+def _read(key: str, reader: Callable[[], int]) -> Problem:
     try:
-        Path(path).read_bytes()
-    except OSError as error:
-        return Problem(Severity.ERROR, key, f'cannot read "{path}": {error.strerror}', "name a readable file")
-    return Problem(Severity.OK, key, "readable")
+        count = reader()
+    except SluiceError as error:
+        reason, _, remedy = str(error).removeprefix(f"{key}: ").rpartition("; ")
+        return Problem(Severity.ERROR, key, reason or remedy, remedy if reason else "")
+    if not count and key == "auth.users_file":
+        return Problem(Severity.WARNING, key, "no users", "add one: sluice user add NAME")
+    return Problem(Severity.OK, key, f"{count} entries")
 
 
 async def names(config: Config) -> list[Problem]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import typer
 
-from services.cli.check import facts_of
 from services.cli.common import ConfigOption, extra
+from services.cli.surroundings import facts_of
 from shared import log
 from shared.config.check import problems
 from shared.config.load import Loaded, find, load_from

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from shared.config.check import Problem, Severity
+from shared.config.findings import Problem, Severity
 
 EXPIRES_SOON = 14 * 86400
 """Seconds before the end of a certificate's life from which it is worth a warning."""

@@ -76,14 +76,22 @@ def server_context(tls: Tls, *, ask_clients: bool) -> ssl.SSLContext | None:
 
 
 def _ask_clients(context: ssl.SSLContext, authorities: str) -> None:
-    _check_readable("tls.client_ca", Path(authorities))
-    try:
-        context.load_verify_locations(authorities)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"tls.client_ca: {authorities}: no PEM certificates in it: {error}; name a file of authorities"
-        ) from error
+    read_authorities(context, "tls.client_ca", authorities)
     context.verify_mode = ssl.CERT_OPTIONAL
+
+
+def read_authorities(context: ssl.SSLContext, key: str, file: str) -> int:
+    """Trust the authorities in a file; return how many there are in all. Raise ConfigError if there are none."""
+    _check_readable(key, Path(file))
+    try:
+        context.load_verify_locations(file)
+    except (ssl.SSLError, OSError) as error:
+        reason = f"{key}: {file}: no PEM certificates in it: {error}; name a file of authorities"
+        raise ConfigError(reason) from error
+    found = context.cert_store_stats()["x509_ca"]
+    if not found:
+        raise ConfigError(f"{key}: {file}: no certificate in it is an authority's; name a file of authorities")
+    return found
 
 
 def _check_readable(key: str, path: Path) -> None:

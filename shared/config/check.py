@@ -1,13 +1,12 @@
 """What is valid key by key but wrong as a whole, above all anything that opens the relay. Pure."""
 
-import ipaddress
-from collections.abc import Callable, Iterator
-from enum import StrEnum
+from collections.abc import Iterator
 from itertools import combinations
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from shared.config.findings import Check, Facts, Problem, Severity
 from shared.config.model import Config, Hosted, Mode
+from shared.config.openings import OPENINGS
 
 MAX_RETENTION = 30 * 86400
 """Less than the ring of day buckets is long (BROKER.md: one bucket a day, 31 of them)."""
@@ -17,117 +16,10 @@ MAX_MESSAGE = 120 * 1024**2
 """Below the broker's max_message_size in our rabbitmq.conf, 128 MiB, with room for the item (BROKER.md 2)."""
 
 
-class Severity(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Problem(NamedTuple):
-    """One finding: where, what and what to do."""
-
-    severity: Severity
-    key: str
-    reason: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
-
-
-class Facts(NamedTuple):
-    """What the configuration does not say of itself."""
-
-    gateways: tuple[str, ...] = ()
-    """Of a container's networks: published ports may show one of them as every client's address."""
-    readable_by_all: bool = False
-    """The configuration file may be read by every user of the machine."""
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Check = Callable[[Config, Facts], Iterator[Problem]]
-
-
 def problems(config: Config, facts: Facts) -> list[Problem]:
     """Return everything that is wrong or doubtful, the worst first."""
     found = [problem for check in CHECKS for problem in check(config, facts)]
     return sorted(found, key=lambda problem: problem.severity is not Severity.ERROR)
-
-
-def _trusted(config: Config, facts: Facts) -> Iterator[Problem]:
-    key = "relay.trusted_networks"
-    for text in config.relay.trusted_networks:
-        network = ipaddress.ip_network(text)
-        if _holds_everything(network):
-            yield Problem(
-                Severity.ERROR,
-                key,
-                f"{text} makes an open relay: the whole internet may send",
-                "name your own networks",
-            )
-        elif _is_wide(network):
-            yield Problem(
-                Severity.WARNING, key, f"{text} is a very wide public network", "name only networks that are yours"
-            )
-        for gateway in _contained(facts.gateways, network):
-            yield Problem(
-                Severity.ERROR,
-                key,
-                f"{text} contains this container's gateway {gateway}, behind which any client may appear",
-                "leave the gateway out, or publish the port without address translation",
-            )
-
-
-def _holds_everything(network: Network) -> bool:
-    """Return whether a network holds all of IPv4 or a large part of the internet."""
-    return _holds_all_mapped(network) or (network.prefixlen < 8 and not _is_private(network))
-
-
-def _holds_all_mapped(network: Network) -> bool:
-    """Return whether an IPv6 network holds every IPv4 address in its mapped form (RFC 4291 section 2.5.5.2)."""
-    return isinstance(network, ipaddress.IPv6Network) and network.supernet_of(ipaddress.IPv6Network("::ffff:0:0/96"))
-
-
-_PRIVATE = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
-"""Listed here because `is_private` of a network looks at its ends only, in the older Pythons."""
-
-
-def _is_private(network: Network) -> bool:
-    return any(_within(network, private) for private in _PRIVATE)
-
-
-def _within(network: Network, other: Network) -> bool:
-    if isinstance(network, ipaddress.IPv4Network):
-        return isinstance(other, ipaddress.IPv4Network) and network.subnet_of(other)
-    return isinstance(other, ipaddress.IPv6Network) and network.subnet_of(other)
-
-
-def _overlap(network: Network, other: Network) -> bool:
-    return _within(network, other) or _within(other, network)
-
-
-def _is_wide(network: Network) -> bool:
-    return network.prefixlen < (16 if network.version == 4 else 32) and not _is_private(network)
-
-
-def _contained(addresses: tuple[str, ...], network: Network) -> list[str]:
-    """Return the first of the addresses that a network contains, if there is one."""
-    return [address for address in addresses if ipaddress.ip_address(address) in network][:1]
 
 
 def _hosted(config: Config, _: Facts) -> Iterator[Problem]:
@@ -143,6 +35,9 @@ def _hosted(config: Config, _: Facts) -> Iterator[Problem]:
         if "mx" in _hops(entry) and not config.relay.own_addresses:
             reason = 'next hop "mx" needs relay.own_addresses, or mail may loop back to this relay'
             yield Problem(Severity.ERROR, key, reason, "list the addresses under which MX records name this relay")
+        if isinstance(entry, Hosted) and entry.verify != "off" and set(entry.next_hop) <= {"mx"}:
+            reason = 'there is only the next hop "mx", which is not asked'
+            yield Problem(Severity.ERROR, f"{key}.verify", reason, 'name a host, or write "off"')
         for denied in config.relay.denied_destinations:
             if covers(denied, name):
                 yield Problem(Severity.WARNING, key, f'also denied by "{denied}": nobody may send there', "keep one")
@@ -225,30 +120,6 @@ def _authenticates(config: Config) -> bool:
     return any((auth.users_file, auth.http_url, auth.jwks_file, config.tls.client_ca))
 
 
-def _balancers(config: Config, facts: Facts) -> Iterator[Problem]:
-    listeners = config.ingress.listener
-    for index, listener in enumerate(listeners):
-        key = f"ingress.listener[{index}].proxy_from"
-        for text in listener.proxy_from:
-            network = ipaddress.ip_network(text)
-            if _holds_everything(network) or _is_wide(network):
-                reason = f"{text} makes an open relay: whoever connects from there may claim any address"
-                yield Problem(Severity.ERROR, key, reason, "name the addresses of your balancers")
-            for gateway in _contained(facts.gateways, network):
-                reason = (
-                    f"{text} contains this container's gateway {gateway}, "
-                    "behind which any client may appear, and claim any address"
-                )
-                yield Problem(Severity.ERROR, key, reason, "name the balancer's own address")
-            for other in config.relay.trusted_networks:
-                if _overlap(network, ipaddress.ip_network(other)):
-                    reason = f"{other} contains balancers ({text}): those addresses are never trusted"
-                    yield Problem(Severity.WARNING, "relay.trusted_networks", reason, "leave the balancers out")
-        if not listener.proxy_from and any(other.proxy_from for other in listeners):
-            reason = "takes no PROXY header, unlike others: behind a balancer every client would be a stranger"
-            yield Problem(Severity.WARNING, key, reason, "set it too, or lead no balancer there")
-
-
 def _callout(config: Config, _: Facts) -> Iterator[Problem]:
     url = urlsplit(config.auth.http_url or "")
     if url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
@@ -275,13 +146,19 @@ def _names(config: Config, facts: Facts) -> Iterator[Problem]:
         yield Problem(Severity.WARNING, "broker", reason, "use broker_password_file, or chmod 600")
 
 
-def _openings(config: Config, _: Facts) -> Iterator[Problem]:
-    if config.relay.allow_hosted_senders_from_outside:
-        reason = "strangers may use your own domains as envelope sender"
-        yield Problem(Severity.WARNING, "relay.allow_hosted_senders_from_outside", reason, "leave it out if you can")
-    if config.delivery.allow_private_destinations:
-        reason = "foreign MX records may direct mail to hosts of your private networks"
-        yield Problem(Severity.WARNING, "delivery.allow_private_destinations", reason, "for closed networks only")
+def _effects(config: Config, _: Facts) -> Iterator[Problem]:
+    """Yield what was meant to protect and does nothing."""
+    ingress = config.ingress
+    if ingress.dnsbl.allow_zones and not ingress.dnsbl.zones:
+        reason = "has no effect without ingress.dnsbl.zones"
+        yield Problem(Severity.WARNING, "ingress.dnsbl.allow_zones", reason, "set zones, or remove it")
+    for index, rate in enumerate(ingress.rate):
+        key = f"ingress.rate[{index}]"
+        if rate.per == "user" and not _authenticates(config):
+            yield Problem(Severity.WARNING, key, "counts users, and nobody can authenticate", "count by client")
+        if not any((rate.connections, rate.messages, rate.recipients, rate.bytes)):
+            reason = "limits nothing"
+            yield Problem(Severity.WARNING, key, reason, "set connections, messages, recipients or bytes")
 
 
 def _limits(config: Config, _: Facts) -> Iterator[Problem]:
@@ -318,16 +195,15 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _trusted,
+    *OPENINGS,
     _hosted,
     _denied,
     _postmaster,
     _listeners,
-    _balancers,
     _tls,
     _callout,
     _names,
-    _openings,
+    _effects,
     _limits,
     _routes,
 )

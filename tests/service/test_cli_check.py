@@ -1,6 +1,8 @@
 """`sluice check`: every finding with its remedy, exit status 1 if any is an error."""
 
+import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,9 +10,8 @@ import pytest
 import trustme
 
 from services.cli import tls
-from services.cli.check import gateways
-from shared.config.check import Severity
-from tests.support.cli import sluice
+from shared.config.findings import Severity
+from tests.support.cli import Done, sluice
 from tests.support.dns_server import DnsServer, Fault
 
 NOW = time.time()
@@ -138,15 +139,102 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "four slashes" in done.out
 
 
-ROUTES = """\
-Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
-eth1\t00000000\t010014AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
-eth1\t000014AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
-eth0\t001912C6\t00000000\t0001\t0\t0\t0\tC0FFFFFF\t0\t0\t0
+def authority(folder: Path) -> trustme.CA:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(folder / "clients.pem")
+    return made
+
+
+EC_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+"""Of RFC 7517 appendix A.1."""
+
+NAMED = """
+    [relay]
+    postmaster = "p@example.org"
+    denied_destinations_file = "destinations.txt"
+    denied_senders_file = "senders.txt"
+    denied_clients_file = "clients.txt"
+    hosted = { "example.org" = { next_hop = ["127.0.0.1"], recipients = "recipients.txt" } }
+    [auth]
+    jwks_file = "jwks.json"
+    token_issuer = "https://id.example.org"
+    token_audience = "smtp"
+    http_url = "https://id.example.org/smtp"
+    http_ca = "clients.pem"
+    [tls]
+    certificate = "own.pem"
+    key = "own.key"
+    client_ca = "clients.pem"
 """
+GOOD_FILES = {
+    "destinations.txt": "*.example.invalid\n",
+    "senders.txt": "spammer.example # since May\n",
+    "clients.txt": "192.0.2.0/24\n",
+    "recipients.txt": "alice\nbob@example.org\n",
+    "jwks.json": json.dumps({"keys": [EC_KEY]}),
+}
 
 
-def test_the_gateways_of_a_container_are_those_of_all_its_networks() -> None:
-    """A client of a published port may appear under any of them."""
-    assert gateways(ROUTES) == ("172.20.0.1", "198.18.25.1")
-    assert gateways(ROUTES.splitlines()[0]) == ()
+def checked(folder: Path, files: Mapping[str, str], address: str) -> Done:
+    """Run the check in a folder with these files."""
+    certificate(folder, "own", 60)
+    authority(folder)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    written(folder, NAMED)
+    return sluice("check", cwd=folder, SLUICE_DELIVERY__NAMESERVERS=address)
+
+
+def test_every_file_is_read_as_ingress_reads_it(tmp_path: Path) -> None:
+    with DnsServer({}) as dns:
+        done = checked(tmp_path, GOOD_FILES, dns.address)
+    assert (done.status, done.err) == (0, "")
+    found = rows(done.out)
+    for key in ("jwks_file", "http_ca"):
+        assert found[f"auth.{key}"] == "ok"
+    for key in ("destinations", "senders", "clients"):
+        assert found[f"relay.denied_{key}_file"] == "ok"
+    assert found["tls.client_ca"] == found['relay.hosted."example.org".recipients'] == "ok"
+
+
+BAD_FILES = [
+    ("jwks.json", "{}", "auth.jwks_file"),
+    ("jwks.json", "not JSON", "auth.jwks_file"),
+    ("jwks.json", json.dumps({"keys": [{**EC_KEY, "d": "hush-hush"}]}), "auth.jwks_file"),
+    ("clients.pem", "no certificate", "tls.client_ca"),
+    ("destinations.txt", "a..b\n", "relay.denied_destinations_file"),
+    ("senders.txt", "a b@example.org\n", "relay.denied_senders_file"),
+    ("clients.txt", "example.org\n", "relay.denied_clients_file"),
+    ("recipients.txt", "a b\n", 'relay.hosted."example.org".recipients'),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "key"), BAD_FILES)
+def test_a_file_that_ingress_could_not_use(tmp_path: Path, name: str, text: str, key: str) -> None:
+    """It is found by the check, not by the next start or reload; and what it holds is not shown."""
+    authority(tmp_path)
+    certificate(tmp_path, "own", 60)
+    for each, good in GOOD_FILES.items():
+        (tmp_path / each).write_text(good)
+    (tmp_path / name).write_text(text)
+    written(tmp_path, NAMED)
+    with DnsServer({}) as dns:
+        done = sluice("check", cwd=tmp_path, SLUICE_DELIVERY__NAMESERVERS=dns.address)
+    assert done.status == 1
+    assert rows(done.out)[key] == "error"
+    assert "hush-hush" not in done.out
+
+
+def test_a_certificate_that_is_no_authoritys(tmp_path: Path) -> None:
+    """A client's own certificate in place of who signed it: nobody could ever authenticate."""
+    with DnsServer({}) as dns:
+        checked(tmp_path, GOOD_FILES, dns.address)
+        (tmp_path / "clients.pem").write_text((tmp_path / "own.pem").read_text())
+        done = sluice("check", cwd=tmp_path, SLUICE_DELIVERY__NAMESERVERS=dns.address)
+    assert done.status == 1
+    assert rows(done.out)["tls.client_ca"] == rows(done.out)["auth.http_ca"] == "error"

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.config.check import Facts, Problem, Severity, covers, problems
-from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
+from shared.config.check import covers, problems
+from shared.config.findings import Facts, Problem, Severity
+from shared.config.model import Auth, Config, Delivery, Dnsbl, Hosted, Listener, Mode, Quarantine, Rate, Relay, Tls
 from shared.config.units import Duration, Size
 
 GOOD = Config(
@@ -52,12 +53,17 @@ def test_the_defaults_only_lack_names() -> None:
         ("192.0.0.0/8", Severity.WARNING),
         ("2001::/16", Severity.WARNING),
         ("::ffff:10.0.0.0/104", None),
-        ("10.0.0.0/8", None),
-        ("172.16.0.0/12", None),
-        ("192.168.0.0/16", None),
-        ("100.64.0.0/10", None),
+        ("10.0.0.0/8", Severity.WARNING),
+        ("172.16.0.0/12", Severity.WARNING),
+        ("192.168.0.0/16", Severity.WARNING),
+        ("100.64.0.0/10", Severity.WARNING),
+        ("10.0.0.0/9", None),
+        ("172.17.0.0/16", None),
+        ("192.168.0.0/17", None),
+        ("192.168.0.0/15", Severity.WARNING),
+        ("fd00::/8", None),
         ("127.0.0.0/8", None),
-        ("fc00::/7", None),
+        ("fc00::/7", Severity.WARNING),
         ("fe80::/10", None),
         ("::1/128", None),
         ("203.0.113.0/24", None),
@@ -73,11 +79,11 @@ def test_trusted_networks(network: str, severity: Severity | None) -> None:
 @pytest.mark.parametrize(
     ("network", "gateway", "trap"),
     [
-        ("172.16.0.0/12", "172.17.0.1", True),
+        ("172.16.0.0/13", "172.17.0.1", True),
         ("172.17.0.1/32", "172.17.0.1", True),
-        ("10.0.0.0/8", "172.17.0.1", False),
-        ("172.16.0.0/12", None, False),
-        ("fc00::/7", "fd00::1", True),
+        ("10.0.0.0/9", "172.17.0.1", False),
+        ("172.16.0.0/13", None, False),
+        ("fd00::/8", "fd00::1", True),
         ("::1/128", "172.17.0.1", False),
     ],
 )
@@ -90,11 +96,11 @@ def test_container_gateway(network: str, gateway: str | None, trap: bool) -> Non
 @pytest.mark.parametrize(
     ("proxy_from", "trusted", "gateway", "found"),
     [
-        (("10.0.0.9",), ("192.168.0.0/16",), "172.17.0.1", []),
+        (("10.0.0.9",), ("192.168.0.0/17",), "172.17.0.1", []),
         (("10.0.0.0/29", "fd00::9"), (), None, []),
-        (("10.0.0.9",), ("10.0.0.0/8",), None, [(Severity.WARNING, "relay.trusted_networks", "10.0.0.0/8 contains")]),
+        (("10.0.0.9",), ("10.0.0.0/9",), None, [(Severity.WARNING, "relay.trusted_networks", "10.0.0.0/9 contains")]),
         (("10.0.0.0/29",), ("10.0.0.7/32",), None, [(Severity.WARNING, "relay.trusted_networks", "10.0.0.7/32 con")]),
-        (("fd00::9",), ("10.0.0.0/8",), None, []),
+        (("fd00::9",), ("10.0.0.0/9",), None, []),
         (("0.0.0.0/0",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "0.0.0.0/0 makes an open")]),
         (("::/0",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "::/0 makes an open relay")]),
         (("203.0.0.0/8",), (), None, [(Severity.ERROR, "ingress.listener[0].proxy_from", "203.0.0.0/8 makes an")]),
@@ -120,6 +126,20 @@ def test_a_listener_without_proxy_from_beside_one_with_it() -> None:
 
 
 PROBLEMS: list[tuple[Config, Severity, str, str]] = [
+    (
+        relay(hosted={"example.org": Hosted(next_hop=("mx",), verify="call-out")}, own_addresses=("192.0.2.1",)),
+        Severity.ERROR,
+        'relay.hosted."example.org".verify',
+        "not asked",
+    ),
+    (
+        changed(ingress={"dnsbl": Dnsbl(allow_zones=("wl.example",))}),
+        Severity.WARNING,
+        "ingress.dnsbl.allow_zones",
+        "no effect",
+    ),
+    (changed(ingress={"rate": (Rate(per="user", messages="1/h"),)}), Severity.WARNING, "ingress.rate[0]", "nobody can"),
+    (changed(ingress={"rate": (Rate(per="client"),)}), Severity.WARNING, "ingress.rate[0]", "limits nothing"),
     (relay(hosted={"example.org": "h", ".com": "h"}), Severity.ERROR, 'relay.hosted.".com"', "every domain under .com"),
     (relay(hosted={"example.org": "h", ".co.uk": "h"}), Severity.ERROR, 'relay.hosted.".co.uk"', "under .co.uk"),
     (relay(hosted={"example.org": "h", "com": "h"}), Severity.WARNING, 'relay.hosted."com"', "a top-level domain"),

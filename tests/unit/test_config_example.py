@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
-from shared.config.check import Facts, problems
+from shared.config.check import problems
+from shared.config.findings import Facts
 from shared.config.load import load
 from shared.config.model import Config
 from tests.support.processes import ROOT

@@ -119,10 +119,10 @@ def compile_rules(relay: Relay, auth: Auth = Auth(), listeners: Iterable[Listene
     return Rules(
         hosted=_hosted(relay.hosted),
         postmaster=postmaster,
-        denied_destinations=_patterns(
+        denied_destinations=read_patterns(
             entries("relay.denied_destinations", relay.denied_destinations, relay.denied_destinations_file)
         ),
-        denied_senders=_patterns(entries("relay.denied_senders", relay.denied_senders, relay.denied_senders_file)),
+        denied_senders=read_patterns(entries("relay.denied_senders", relay.denied_senders, relay.denied_senders_file)),
         denied_clients=Networks.of(entries("relay.denied_clients", relay.denied_clients, relay.denied_clients_file)),
         trusted=Networks.of(entries("relay.trusted_networks", relay.trusted_networks, None)),
         balancers=balancers_of(listeners),
@@ -139,7 +139,7 @@ def _domain(key: str, text: str) -> str:
     return domain
 
 
-def _patterns(listed: Iterable[Entry]) -> Patterns:
+def read_patterns(listed: Iterable[Entry]) -> Patterns:
     """Read "example.org" (that domain), ".example.org" or "*.example.org" (below it), "user@example.org", "*"."""
     domains: set[str] = set()
     parents: set[str] = set()
@@ -164,7 +164,7 @@ def _patterns(listed: Iterable[Entry]) -> Patterns:
 def _senders(table: Mapping[str, Iterable[str]]) -> dict[str, Patterns]:
     """Compile the patterns by user, in lower case; "*@" in front of a domain says the same as the domain alone."""
     return {
-        name.lower(): _patterns(
+        name.lower(): read_patterns(
             entries(f'auth.senders."{name}"', tuple(text.removeprefix("*@") for text in texts), None)
         )
         for name, texts in table.items()
