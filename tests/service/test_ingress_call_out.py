@@ -162,6 +162,43 @@ def test_a_client_that_leaves_does_not_end_the_question_of_another(server: SmtpS
         assert server.sessions == 1
 
 
+def test_one_recipient_too_many_is_not_asked_about(server: SmtpServer) -> None:
+    config = door(server)
+    config = msgspec.structs.replace(config, ingress=msgspec.structs.replace(config.ingress, max_recipients=1))
+    with Front(config) as front:
+        said = answer(front, "a@example.org", "b@example.org", "nobody@example.org", "A@example.org")
+        assert said[0] == OK
+        assert [reply[:9] for reply in said[1:]] == ["452 4.5.3"] * 3
+        assert server.sessions == 1
+
+
+DIALOG = (
+    b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\nRCPT TO:<bob@example.org>\r\n"
+    b"DATA\r\nSubject: x\r\n\r\n.\r\nRSET\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nQUIT\r\n"
+)
+CODES = ["250", "250", "550", "250", "354", "250", "250", "250", "250", "221", ""]
+
+
+@pytest.mark.parametrize("cut", range(0, len(DIALOG), 5))
+def test_what_comes_while_a_next_hop_is_asked_waits_for_its_turn(asking: Front, cut: int) -> None:
+    """In whatever packets: each command has its own reply, in order."""
+    with asking.connect() as talk:
+        for part in (DIALOG[:cut], DIALOG[cut:]):
+            talk.send(part)
+            if cut:
+                asking.call(asyncio.sleep(0))
+        assert [talk.reply()[:3] for _ in CODES] == CODES
+
+
+@pytest.fixture(scope="module")
+def asking() -> Iterator[Front]:
+    """An ingress that asks every time."""
+    with SmtpServer(script={"RCPT nobody@example.org": "550 5.1.1 unknown"}) as running:
+        nothing = Duration(0)
+        with Front(door(running, positive_ttl=nothing, negative_ttl=nothing, uncertain_ttl=nothing)) as front:
+            yield front
+
+
 @pytest.fixture
 def tls(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

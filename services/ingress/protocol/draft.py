@@ -51,14 +51,15 @@ class Draft:
         self.origin = origin
         self.params = params
 
-    def add(self, mailbox: Mailbox, params: RcptParams, limit: int) -> bool:
-        """Add a recipient; False if that is one too many. What was asked for the first of two equal ones stands."""
+    def has_room_for(self, mailbox: Mailbox, limit: int) -> bool:
+        """Return whether a recipient is not one too many."""
+        return len(self.recipients) < limit or str(mailbox) in self.recipients
+
+    def add(self, mailbox: Mailbox, params: RcptParams) -> None:
+        """Add a recipient. What was asked for the first of two equal ones stands."""
         address = str(mailbox)
         if address not in self.recipients:
-            if len(self.recipients) >= limit:
-                return False
             self.recipients[address] = Recipient(address, orcpt=params.orcpt, notify=params.notify)
-        return True
 
     def finished(self) -> Envelope:
         """Return the envelope as a value."""

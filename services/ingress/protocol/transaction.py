@@ -90,9 +90,9 @@ class Transactions(Entrance):
     async def _rcpt_asked(self, refused: Awaitable[Refuse | None], rcpt: RcptArgument, argument: str) -> None:
         self._answer(await refused or self._add(rcpt), "RCPT", argument)
 
-    def _add(self, rcpt: RcptArgument) -> Reply | Refuse:
-        added = self.envelope.add(rcpt.recipient, rcpt.params, self.site.settings.max_recipients)
-        return RECIPIENT_OK if added else replies.TOO_MANY_RECIPIENTS
+    def _add(self, rcpt: RcptArgument) -> Reply:
+        self.envelope.add(rcpt.recipient, rcpt.params)
+        return RECIPIENT_OK
 
     def _mail(self, argument: str) -> Reply | Refuse:
         if not self.session.host_name:
@@ -138,6 +138,8 @@ class Transactions(Entrance):
         mailbox = decide_recipient(self.site.rules, standing.party, rcpt.recipient)
         if isinstance(mailbox, Refuse):
             return mailbox
+        if not self.envelope.has_room_for(mailbox, self.site.settings.max_recipients):
+            return replies.TOO_MANY_RECIPIENTS
         return rcpt if mailbox is rcpt.recipient else rcpt._replace(recipient=mailbox)
 
     def data(self, _: str) -> None:
