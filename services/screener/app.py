@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.screener.containers.pool import Pool
 from services.screener.handler import Screener
 from services.screener.isolated import isolated
 from services.screener.settings import Settings
@@ -18,12 +19,18 @@ from shared.reload import Swap
 def build(config: Config, broker: Broker, *, clock: Clock = wall_clock) -> StageApp:
     """Return the stage, not yet started. Raise ConfigError for rules that cannot be used."""
     settings = Settings.of(config)
+    pool = Pool()
     limits = worker.Settings(config.screener.concurrency, float(config.screener.timeout))
-    at_work = Worker(broker, Stage.SCREEN, Screener(settings, clock), limits, isolated=isolated(settings), clock=clock)
+    at_work = Worker(
+        broker, Stage.SCREEN, Screener(settings, clock, pool), limits, isolated=isolated(settings), clock=clock
+    )
 
     def prepare(new: Config) -> Swap:
         changed = Settings.of(new)
         timeout = float(new.screener.timeout)
-        return partial(at_work.change, Screener(changed, clock), timeout, isolated(changed))
+        return partial(at_work.change, Screener(changed, clock, pool), timeout, isolated(changed))
 
-    return StageApp(broker, at_work, prepare)
+    async def close() -> None:
+        pool.close()
+
+    return StageApp(broker, at_work, prepare, close)

@@ -3,6 +3,8 @@
 import hashlib
 from typing import NamedTuple
 
+from services.screener.containers.contents import look_inside
+from services.screener.containers.pool import Look
 from services.screener.identity.names import for_display
 from services.screener.mime.anomaly import Limits
 from services.screener.mime.octets import line_end
@@ -31,14 +33,14 @@ class Assessed(NamedTuple):
     screening: Screening
 
 
-def assess(raw: bytes, rules: RuleSet, house: House, reference: str, now: float) -> Assessed:
+def assess(raw: bytes, rules: RuleSet, house: House, reference: str, now: float, look: Look = look_inside) -> Assessed:
     """Return the verdict on a message and what goes on; where a stripped one is not clean, the stricter action."""
     limits = Limits()
-    screening = screen(raw, rules, limits)
+    screening = screen(raw, rules, limits, look)
     if screening.ruling.action is not Action.STRIP:
         return Assessed(_verdict(screening, now), raw, screening)
     stripped = strip(screening, house, reference, now)
-    again = screen(stripped, rules, limits).ruling
+    again = screen(stripped, rules, limits, look).ruling
     if again.action is Action.PASS and not again.reasons:
         return Assessed(_verdict(screening, now), stripped, screening)
     ruling = screening.ruling._replace(

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from services.screener.assess import Assessed, assess
+from services.screener.containers.contents import Contents
+from services.screener.containers.pool import Look, Pool
 from services.screener.outcome import follow
 from services.screener.settings import Settings
 from shared import log, metrics
@@ -14,10 +17,19 @@ OFF_THE_LOOP = 256 * 1024
 """Octets above which a message is screened in a thread, so that the loop keeps the broker's heartbeats."""
 
 
-class Screener:
-    """Screens messages; call it with one. It keeps nothing between calls."""
+class _MustWait(Exception):  # noqa: N818  (it says what to do, nothing is wrong)
+    """There is something to look into, which may take a while."""
 
-    def __init__(self, settings: Settings, clock: Clock = wall_clock) -> None:
+
+def _look_later(_octets: bytes, _names: Sequence[str]) -> Contents:
+    raise _MustWait
+
+
+class Screener:
+    """Screens messages; call it with one. It keeps nothing between calls but the processes in `pool`."""
+
+    def __init__(self, settings: Settings, clock: Clock = wall_clock, pool: Pool | None = None) -> None:
+        self._pool = pool or Pool()
         self._settings = settings
         self._rules = settings.rules()
         self._house = settings.house()
@@ -29,16 +41,22 @@ class Screener:
         started = time.perf_counter()
         direction = message.item.origin.direction
         now = self._clock()
-        if len(message.content) > OFF_THE_LOOP:
-            assessed = await asyncio.to_thread(self._assess, message, direction, now)
-        else:
-            assessed = self._assess(message, direction, now)
+        try:
+            if len(message.content) > OFF_THE_LOOP:
+                assessed = await asyncio.to_thread(self._assess, message, direction, now, _look_later)
+            else:
+                assessed = self._assess(message, direction, now, _look_later)
+        except _MustWait:
+            threads, look = self._pool.threads, self._pool.for_message()
+            assessed = await asyncio.get_running_loop().run_in_executor(
+                threads, self._assess, message, direction, now, look
+            )
         sends = follow(message, assessed.verdict, assessed.content, self._settings)
         self._note(message, direction, assessed, sends, time.perf_counter() - started)
         return sends
 
-    def _assess(self, message: Message, direction: Direction, now: float) -> Assessed:
-        return assess(message.content, self._rules[direction], self._house, message.item.id, now)
+    def _assess(self, message: Message, direction: Direction, now: float, look: Look) -> Assessed:
+        return assess(message.content, self._rules[direction], self._house, message.item.id, now, look)
 
     def _note(
         self, message: Message, direction: Direction, assessed: Assessed, sends: list[Send], seconds: float

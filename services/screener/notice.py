@@ -9,6 +9,7 @@ _WIDTH = 72
 REASONS = {
     "extension": "files of this kind may not be sent by e-mail here",
     "member": "it holds files of a kind that may not be sent by e-mail here",
+    "container": "what is in it cannot be seen, or is read in different ways by different programs",
     "type": "content of this kind may not be sent by e-mail here",
     "content": "its content is of a kind that may not be sent by e-mail here, whatever it is called",
     "name": "its name hides what kind of file it is",

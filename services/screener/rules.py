@@ -23,6 +23,10 @@ class RuleSet(NamedTuple):
     """For a message that programs read in different ways."""
     extensions: frozenset[str]
     types: frozenset[str]
+    encrypted: Action = Action.PASS
+    """For a container that needs a password."""
+    unreadable: Action = Action.PASS
+    """For a container that is over a limit, damaged, or in a form that cannot be looked into."""
 
     @property
     def instead(self) -> Action:
@@ -54,6 +58,8 @@ def compile_rules(rules: Rules, direction: Direction) -> RuleSet:
         _one_of(_AMBIGUOUS, rules.ambiguous, f"{place}.ambiguous"),
         extensions,
         types,
+        _one_of(_PART_ACTIONS, rules.encrypted, f"{place}.encrypted"),
+        _one_of(_PART_ACTIONS, rules.unreadable, f"{place}.unreadable"),
     )
 
 
@@ -71,12 +77,6 @@ def judge(
         return None
     rule = _by_name(names, rules) or _by_type(declared, detected, rules)
     return None if rule is None else Finding(rules.action, rule)
-
-
-def judge_members(names: Iterable[str], rules: RuleSet) -> Finding | None:
-    """Return why a container is banned by the names of its members, or None."""
-    ending = None if rules.action is Action.PASS else banned_extension(names, rules)
-    return None if ending is None else Finding(rules.action, f"member:{ending}")
 
 
 def banned_extension(names: Iterable[str], rules: RuleSet) -> str | None:

@@ -2,17 +2,19 @@
 
 from typing import NamedTuple
 
-from services.screener.containers.zip_names import member_names
+from services.screener.containers.contents import look_inside
+from services.screener.containers.formats import readers_for
+from services.screener.containers.judging import judge_contents
+from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected, detect
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly, Limits
 from services.screener.mime.tree import Kind, Part, parse
-from services.screener.rules import Finding, RuleSet, judge, judge_members
+from services.screener.rules import Finding, RuleSet, judge
 from services.screener.verdict import Ruling, decide
 from shared.model import PartReport
 
 _SHOWN_NAMES = 8
-_ZIPS = frozenset({"zip", "docx", "odt", "jar", "apk"})
 _READ_INLINE = frozenset({"text/plain", "text/html", "text/enriched"})
 
 
@@ -34,8 +36,13 @@ class Screening(NamedTuple):
     ruling: Ruling
 
 
-def screen(raw: bytes, rules: RuleSet, limits: Limits = Limits()) -> Screening:  # noqa: B008  (a value, never changed)
-    """Return what is in a message and what becomes of it. Never raises."""
+def screen(
+    raw: bytes,
+    rules: RuleSet,
+    limits: Limits = Limits(),  # noqa: B008  (a value, never changed)
+    look: Look = look_inside,
+) -> Screening:
+    """Return what is in a message and what becomes of it. Raises only what `look` does: it sees into attachments."""
     tree = parse(raw, limits)
     anomalies = set(tree.anomalies)
     seen = []
@@ -44,13 +51,24 @@ def screen(raw: bytes, rules: RuleSet, limits: Limits = Limits()) -> Screening: 
         if len({one.extension for one in detected}) > 1:
             anomalies.add(Anomaly.BAD_BASE64)
         finding = judge(part.description.names, part.description.types, detected, rules)
-        if finding is None and any(one.extension in _ZIPS for one in detected):
-            members, too_many = member_names(content(part))
-            anomalies |= {Anomaly.LIMIT} if too_many else set()
-            finding = judge_members(members, rules)
+        if finding is None and part.kind is Kind.LEAF:
+            finding = _judge_inside(part, rules, look)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
     return Screening(raw, tuple(seen), ruling)
+
+
+def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
+    """Return what the rules say of what is in a leaf, in any reading of its encoding."""
+    description = part.description
+    start, end = part.header.body_start, part.body_end
+    readings = (decode.whole(part.source, start, end, encoding) for encoding in description.encodings)
+    for octets in dict.fromkeys(readings):
+        if readers_for(octets):
+            finding = judge_contents(look(octets, description.names), rules)
+            if finding is not None:
+                return finding
+    return None
 
 
 def report(seen: Seen, action: str) -> PartReport:

@@ -10,6 +10,7 @@ from shared.config.kinds import (
     BareLineEnds,
     BrokerUrl,
     Claim,
+    ContainerAction,
     Count,
     CountQuota,
     DmarcAction,
@@ -251,13 +252,17 @@ class Rules(Section, frozen=True):
     banned_types: tuple[str, ...] | None = None
     ambiguous: AmbiguousAction = "quarantine"
     """pass, block or quarantine: for MIME that programs read in different ways."""
+    encrypted: ContainerAction = "quarantine"
+    """allow, strip, block or quarantine: for an archive or document that needs a password."""
+    unreadable: ContainerAction = "quarantine"
+    """The same for an archive over a limit, damaged, in several files, or packed by a method unknown here."""
 
 
 class Screener(Section, frozen=True):
     """The attachment screener."""
 
     inbound: Rules = Rules(action="strip")
-    outbound: Rules = Rules(action="block", ambiguous="block")
+    outbound: Rules = Rules(action="block", ambiguous="block", encrypted="allow", unreadable="block")
     organisation: str | None = None
     """Named in notices; default: the host name."""
     helpdesk: str | None = None

@@ -6,6 +6,7 @@ import email.policy
 import msgspec
 import pytest
 
+from services.screener.containers.pool import Pool
 from services.screener.handler import OFF_THE_LOOP, Screener
 from services.screener.isolated import isolated
 from services.screener.settings import Settings
@@ -13,6 +14,7 @@ from shared.config.model import Config, Relay, Rules
 from shared.config.model import Screener as ScreenerConfig
 from shared.ids import derive_id
 from shared.model import Action, Envelope, Item, Message, Origin, Place, Recipient, Send
+from tests.support import archive_samples as archives
 from tests.support import mail_samples as samples
 from tests.support.mail_samples import TEXT, attachment, multipart
 
@@ -203,3 +205,25 @@ async def test_hostile_messages_end_in_quarantine_or_pass_and_do_not_break_it(so
     }[sort]
     sends = await follows(Origin.INBOUND, content)
     assert places(sends) in (["mail.quarantine"], ["mail.deliver", "mail.deliver"])
+
+
+@pytest.mark.parametrize(
+    ("content", "origin", "expected"),
+    [
+        (archives.zip_of({"a.txt": b"hello"}), Origin.INBOUND, ["mail.deliver", "mail.deliver"]),
+        (archives.zip_of({"a.exe": b"hello"}), Origin.INBOUND, ["mail.quarantine", "mail.deliver", "mail.deliver"]),
+        (archives.zip_of({"a.exe": b"hello"}), Origin.TRUSTED, ["mail.redeliver"]),
+        (archives.overlapping_bomb(500), Origin.INBOUND, ["mail.quarantine"]),
+    ],
+    ids=["clean", "banned", "banned outbound", "bomb"],
+)
+async def test_archives_are_looked_into_by_worker_processes(
+    content: bytes, origin: Origin, expected: list[str]
+) -> None:
+    raw = samples.multipart([TEXT, attachment("a.zip", content)])
+    pool = Pool(1, module="services.screener.containers.worker")
+    try:
+        screener = Screener(Settings.of(CONFIG), clock=lambda: NOW, pool=pool)
+        assert places(await screener(Message(item(origin), raw))) == expected
+    finally:
+        pool.close()

@@ -5,15 +5,16 @@ import zipfile
 
 import pytest
 
-from services.screener.containers.zip_names import MOST, member_names
 from services.screener.mime.anomaly import Anomaly
 from services.screener.rules import compile_rules
 from services.screener.screening import Screening, screen
-from shared.config.model import Rules
-from shared.model import Direction
+from shared.config.model import Rules, Screener
+from shared.model import Action, Direction
+from tests.support.archive_samples import gzip_of, tar_of, zip_entry, zip_with
 from tests.support.mail_samples import EXE, HEAD, TEXT, attachment, b64, crlf, multipart
 
 RULES = compile_rules(Rules(), Direction.INBOUND)
+OUTBOUND = compile_rules(Screener().outbound, Direction.OUTBOUND)
 
 
 def one(fields: str, content: str) -> Screening:
@@ -80,7 +81,7 @@ def test_content_tells_a_program_in_any_reading(
         (zipped("[Content_Types].xml", "word/document.xml"), None),
         (zipped("META-INF/MANIFEST.MF", "A.class"), "content:application/java-archive"),
         (zipped("a.exe")[:40], "member:exe"),
-        (zipped("a.exe")[:20], None),
+        (zipped("a.exe")[:20], "container:malformed"),
     ],
 )
 def test_zip_files_are_judged_by_their_members_names(content: bytes, rule: str | None) -> None:
@@ -89,22 +90,39 @@ def test_zip_files_are_judged_by_their_members_names(content: bytes, rule: str |
     assert (finding and finding.rule) == rule
 
 
-def test_a_zip_with_very_many_members_is_over_the_limit() -> None:
-    content = zipped(*(f"{number}.txt" for number in range(MOST + 1)))
-    assert len(member_names(content)[0]) == MOST + 1
-    screening = screen(multipart([TEXT, attachment("a.zip", content, "application/zip")]), RULES)
-    assert Anomaly.LIMIT in screening.ruling.reasons
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        pytest.param(zipped(*(f"{number}.txt" for number in range(3001))), "container:over-limit", id="members"),
+        pytest.param(b"PK\x03\x04" * 30002, "container:malformed", id="nothing but headers"),
+        pytest.param(zipped("a.txt")[:-8], "container:malformed", id="cut off"),
+    ],
+)
+def test_what_cannot_be_looked_into_has_an_action_of_its_own(content: bytes, rule: str) -> None:
+    message = multipart([TEXT, attachment("a.zip", content, "application/zip")])
+    assert screen(message, RULES).ruling.reasons == (rule,)
+    assert screen(message, RULES).ruling.action is Action.QUARANTINE
+    assert screen(message, OUTBOUND).ruling.action is Action.BLOCK
+    allowing = compile_rules(Rules(unreadable="allow"), Direction.INBOUND)
+    assert screen(message, allowing).ruling.action is Action.PASS
 
 
-def test_a_zip_of_nothing_but_headers_is_over_the_limit() -> None:
-    assert member_names(b"PK\x03\x04" * (10 * MOST + 2)) == ((), True)
+def test_an_encrypted_archive_has_an_action_of_its_own() -> None:
+    local, entry = zip_entry(b"a.txt", b"secret", flags=1)
+    message = multipart([TEXT, attachment("a.zip", zip_with(local, entry), "application/zip")])
+    assert screen(message, RULES).ruling.action is Action.QUARANTINE
+    assert screen(message, RULES).ruling.reasons == ("container:encrypted",)
+    assert screen(message, OUTBOUND).ruling.action is Action.PASS
+    local, entry = zip_entry(b"a.exe", b"secret", flags=1)
+    named = multipart([TEXT, attachment("a.zip", zip_with(local, entry), "application/zip")])
+    assert screen(named, RULES).ruling.reasons == ("member:exe",)
 
 
-def test_names_in_a_stored_zip_inside_are_found() -> None:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as file:
-        file.writestr("inner.zip", zipped("a.vbs"))
-    assert member_names(stream.getvalue())[0] == ("inner.zip", "a.vbs")
+def test_a_member_is_banned_by_its_content_whatever_it_is_called() -> None:
+    content = gzip_of(tar_of({"holiday.jpg": EXE}))
+    screening = screen(multipart([TEXT, attachment("a.tgz", content)]), RULES)
+    assert screening.ruling.reasons == ("member:application/x-msdownload",)
+    assert screening.ruling.action is Action.STRIP
 
 
 def test_rules_that_allow_look_at_no_member() -> None:

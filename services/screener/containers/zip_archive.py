@@ -11,9 +11,9 @@ from itertools import islice, pairwise
 from services.screener.containers.member import CHUNK, ContainerError, Found, Member, Sign
 from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma, unxz
 from services.screener.containers.zip_records import (
+    CENTRAL,
     END,
     LOCAL,
-    TAIL,
     Directory,
     Header,
     directory_entries,
@@ -32,7 +32,10 @@ _STORED, _DEFLATE, _BZIP2, _LZMA, _XZ = 0, 8, 12, 14, 95
 
 def is_zip(octets: bytes) -> bool:
     """Return whether it begins as a zip file, or ends as one whatever it begins as (SCREENING 70)."""
-    return octets.startswith((LOCAL, END, b"PK00PK\x03\x04")) or octets.find(END, max(0, len(octets) - TAIL)) >= 0
+    if octets.startswith((LOCAL, END, b"PK00PK\x03\x04")):
+        return True
+    directory = find_directory(octets)
+    return directory is not None and directory.entries > 0 and octets.startswith(CENTRAL, directory.start)
 
 
 def read_zip(octets: bytes) -> Iterator[Found]:
@@ -55,16 +58,18 @@ def read_zip(octets: bytes) -> Iterator[Found]:
         if local is not None:
             taken.append((local.local, local.end + entry.packed))
         yield from _member(octets, entry, local)
-    yield from _between(octets, directory, sorted(taken))
+    if directory.entries <= MOST:
+        yield from _between(octets, directory, sorted(taken))
 
 
 def _is_doubtful(octets: bytes, directory: Directory, entries: int) -> bool:
+    """Return whether the directory is not the whole truth; a file of another nature may have more round it."""
     appended = octets[directory.after :].strip(b"\0\r\n\t ")
     spanned = directory.prefix == 4 and octets.startswith(b"PK00")
+    is_all = octets.startswith(b"PK")
     return (
         directory.doubtful
-        or bool(appended)
-        or (directory.prefix > 0 and not spanned)
+        or (is_all and (bool(appended) or (directory.prefix > 0 and not spanned)))
         or (entries != directory.entries and entries < MOST)
     )
 

@@ -1,0 +1,34 @@
+"""What the rules say of what is inside an attachment: a banned member bans the whole of it; pure."""
+
+from services.screener.containers.contents import Contents, Inside
+from services.screener.containers.member import Sign
+from services.screener.identity.names import is_deceptive
+from services.screener.rules import Finding, RuleSet, banned_extension
+from shared.model import Action
+
+
+def judge_contents(contents: Contents, rules: RuleSet) -> Finding | None:
+    """Return why an attachment is banned by its contents, or None: first what is inside, then what cannot be seen."""
+    if rules.action is not Action.PASS:
+        for inside in contents.inside:
+            what = _banned(inside, rules)
+            if what is not None:
+                return Finding(rules.action, f"member:{what}")
+    for sign in sorted(contents.signs):
+        action = rules.encrypted if sign is Sign.ENCRYPTED else rules.unreadable
+        if action is not Action.PASS:
+            return Finding(action, sign.value)
+    return None
+
+
+def _banned(inside: Inside, rules: RuleSet) -> str | None:
+    ending = banned_extension(inside.names, rules)
+    if ending is not None:
+        return ending
+    if any(map(is_deceptive, inside.names)):
+        return "deceptive-name"
+    if inside.declared in rules.types:
+        return inside.declared
+    return next(
+        (one.type for one in inside.detected if one.type in rules.types or one.extension in rules.extensions), None
+    )
