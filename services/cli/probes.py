@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from services.cli import tls
@@ -80,6 +81,33 @@ async def _resolves(resolver: Resolver, key: str, host: str) -> Problem:
     return Problem(Severity.OK, key, f"{host} is {', '.join(answer.addresses)}")
 
 
+async def lists(config: Config) -> list[Problem]:
+    """Ask each list of client addresses for the entries that tell whether it works (RFC 5782 section 5)."""
+    dnsbl = config.ingress.dnsbl
+    try:
+        with extra("ingress"):
+            from services.ingress.policy.dnsbl import ENTRY, NOBODY, DnsList
+            from shared.dns.resolver import DnsResolver
+        resolver = DnsResolver(config.ingress.nameservers)
+    except SluiceError as error:
+        return [Problem(Severity.WARNING, "ingress.dnsbl", f"not tried: {error}")]
+    found = []
+    for key, texts in (("zones", dnsbl.zones), ("allow_zones", dnsbl.allow_zones)):
+        for one in map(DnsList.parse, texts):
+            entry, nobody = await asyncio.gather(
+                *(resolver.ipv4(one.question(IPv4Address(text))) for text in (ENTRY, NOBODY))
+            )
+            found.append(_list(f"ingress.dnsbl.{key}", one.zone, one.fault(entry, nobody)))
+    return found
+
+
+def _list(key: str, zone: str, fault: str | None) -> Problem:
+    if fault is None:
+        return Problem(Severity.OK, key, f"{zone} works")
+    remedy = "remove it, or set ingress.nameservers to a resolver that it serves"
+    return Problem(Severity.WARNING, key, f"{zone} {fault}", remedy)
+
+
 async def broker(config: Config) -> list[Problem]:
     """Connect to the broker."""
     url = shown_url(config)
@@ -101,4 +129,4 @@ def _new_file(path: Path) -> Problem:
     return Problem(Severity.ERROR, "broker", f"the folder {path.parent.absolute()} does not exist", remedy)
 
 
-PROBES: tuple[Probe, ...] = (certificates, files, names, broker)
+PROBES: tuple[Probe, ...] = (certificates, files, names, lists, broker)

@@ -238,3 +238,30 @@ def test_a_certificate_that_is_no_authoritys(tmp_path: Path) -> None:
         done = sluice("check", cwd=tmp_path, SLUICE_DELIVERY__NAMESERVERS=dns.address)
     assert done.status == 1
     assert rows(done.out)["tls.client_ca"] == rows(done.out)["auth.http_ca"] == "error"
+
+
+def test_lists_that_do_not_work(tmp_path: Path) -> None:
+    """By their test entries; a list that is no more would let everybody through, or refuse all."""
+    zone = {
+        "2.0.0.127.good.example": {"A": ["127.0.0.2"]},
+        "2.0.0.127.all.example": {"A": ["127.0.0.2"]},
+        "1.0.0.127.all.example": {"A": ["127.0.0.2"]},
+        "2.0.0.127.shut.example": {"A": ["127.255.255.254"]},
+    }
+    with DnsServer(zone) as dns:
+        written(
+            tmp_path,
+            f"""
+            relay = {{ postmaster = "p@example.org", hosted = {{ "example.org" = "127.0.0.1" }} }}
+            delivery = {{ nameservers = ["{dns.address}"] }}
+            [ingress]
+            nameservers = ["{dns.address}"]
+            dnsbl = {{ zones = ["good.example", "all.example", "shut.example"], allow_zones = ["gone.example"] }}
+            """,
+        )
+        done = sluice("check", cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    words = " ".join(done.out.split())
+    for said in ("good.example works", "all.example has every address", "shut.example answers 127.255.255.254"):
+        assert said in words
+    assert "gone.example lacks its test entry" in words

@@ -72,6 +72,26 @@ def test_which_answers_count(text: str, answer: AddressAnswer, *, listed: bool, 
     assert (trouble or "") in (said or "")
 
 
+@pytest.mark.parametrize(
+    ("entry", "nobody", "fault"),
+    [
+        (found("127.0.0.2"), NONE, None),
+        (found("127.0.0.99"), NONE, None),
+        (NONE, NONE, "lacks its test entry"),
+        (found("127.0.0.2"), found("127.0.0.2"), "has every address"),
+        (FAILED, NONE, "SERVFAIL"),
+        (found("127.0.0.2"), FAILED, "SERVFAIL"),
+        (found("127.255.255.254"), found("127.255.255.254"), "answers 127.255.255.254"),
+        (found("203.0.113.1"), found("203.0.113.1"), "answers 203.0.113.1"),
+    ],
+)
+@pytest.mark.parametrize("text", ["bl.example", "bl.example=127.0.0.[2..11]"])
+def test_whether_a_list_works(text: str, entry: AddressAnswer, nobody: AddressAnswer, fault: str | None) -> None:
+    said = DnsList.parse(text).fault(entry, nobody)
+    assert (said is None) is (fault is None)
+    assert (fault or "") in (said or "")
+
+
 A, B, W = DnsList("a.example"), DnsList("b.example"), DnsList("w.example")
 LISTED = found("127.0.0.2")
 

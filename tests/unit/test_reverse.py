@@ -6,10 +6,11 @@ from ipaddress import ip_address
 import pytest
 
 from services.ingress import replies
-from services.ingress.policy.inquiry import Findings, decide
+from services.ingress.policy.inquiry import Findings, Inquiries, decide
 from services.ingress.policy.reverse import MAX_NAMES, Reverse, confirmed, look_up
 from services.ingress.replies import Refuse
-from shared.dns.port import AddressAnswer, Status
+from shared.config.model import Ingress
+from shared.dns.port import AddressAnswer, PtrAnswer, Status
 from shared.dns.resolver import DnsResolver
 from tests.support.dns_server import DnsServer, Fault
 
@@ -100,3 +101,20 @@ def test_a_failure_is_temporary(dns: DnsServer, name: str, fault: Fault) -> None
         dns.fail(name, fault)
         found = asyncio.run(look_up(DnsResolver((dns.address,), lifetime=20), CLIENT, 1.0))
     assert found == Reverse(Status.FAILED)
+
+
+class Broken(DnsResolver):
+    """A resolver with a defect."""
+
+    async def ptr(self, address: str) -> PtrAnswer:
+        raise RuntimeError(address)
+
+
+def test_a_defect_of_ours_ends_no_session() -> None:
+    """What is not known is temporary, and nobody is on a list."""
+
+    async def ask() -> Findings:
+        inquiries = Inquiries(Ingress(require_reverse_dns=True), Broken(("127.0.0.1:9",)))
+        return await inquiries.begin("192.0.2.1")
+
+    assert asyncio.run(ask()) == Findings("", Reverse(Status.FAILED))

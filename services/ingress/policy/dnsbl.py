@@ -10,11 +10,13 @@ from services.ingress.policy.lists import Address
 from shared.dns.port import AddressAnswer, Resolver, Status
 
 LATE = AddressAnswer(Status.FAILED, detail="no answer in time")
+ENTRY, NOBODY = "127.0.0.2", "127.0.0.1"
+"""Every list of IPv4 addresses has the one and lacks the other, so that it can be tested (section 5)."""
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 _ERRORS = ipaddress.ip_network("127.255.255.0/24")
 """How large lists say that they do not serve whoever asks; not one of these is about the address."""
-_NOBODY = ipaddress.ip_address("127.0.0.1")
-"""How others say it; as an entry it is reserved (RFC 5782 section 5)."""
+_REFUSED = ipaddress.ip_address("127.0.0.1")
+"""How others say it."""
 
 
 class DnsList(NamedTuple):
@@ -47,6 +49,16 @@ class DnsList(NamedTuple):
         odd = [text for text in answer.addresses if _is_odd(ipaddress.ip_address(text))]
         return f"answers {', '.join(odd)}, which is about nobody" if odd and not self.has(answer) else None
 
+    def fault(self, entry: AddressAnswer, nobody: AddressAnswer) -> str | None:
+        """Return what is wrong with the list by its answers about ENTRY, which it must have, and NOBODY, which not."""
+        for answer in (entry, nobody):
+            trouble = self.trouble(answer)
+            if trouble is not None:
+                return trouble
+        if not entry.addresses:
+            return f"lacks its test entry {ENTRY}: it is no list, or does not serve this resolver"
+        return "has every address" if nobody.addresses else None
+
     def _counts(self, answer: Address) -> bool:
         if self.answers is None:
             return not _is_odd(answer)
@@ -55,7 +67,7 @@ class DnsList(NamedTuple):
 
 def _is_odd(answer: Address) -> bool:
     """Return whether an answer is no entry: an error, or what a zone given up by its owner answers to everything."""
-    return answer not in _LOOPBACK or answer in _ERRORS or answer == _NOBODY
+    return answer not in _LOOPBACK or answer in _ERRORS or answer == _REFUSED
 
 
 def _octets(field: str) -> frozenset[int]:

@@ -11,7 +11,7 @@ from services.ingress.policy.reverse import Reverse
 from services.ingress.replies import Refuse
 from shared import log
 from shared.config.model import Ingress
-from shared.dns.port import Resolver
+from shared.dns.port import Resolver, Status
 
 
 class Findings(NamedTuple):
@@ -41,7 +41,15 @@ class Inquiries:
 
     def begin(self, address: str) -> Inquiry:
         """Ask everything at once about a client's address. It takes no longer than the longest time-out."""
-        return asyncio.create_task(self._ask(address))
+        return asyncio.create_task(self._find(address))
+
+    async def _find(self, address: str) -> Findings:
+        """Return what is found; an unknown failure is logged, lists nobody and is temporary."""
+        try:
+            return await self._ask(address)
+        except Exception:  # noqa: BLE001  (whatever it is, a session and its mail go on)
+            log.get().error("inquiry failed", client=address, exc_info=True)
+            return Findings(reverse=Reverse(Status.FAILED) if self._names else None)
 
     async def _ask(self, address: str) -> Findings:
         ip = plain_address(address)

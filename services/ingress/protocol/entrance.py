@@ -72,7 +72,7 @@ class Entrance(Balanced):
     def client_name(self) -> str | None:
         """The client's name by DNS that leads back to its address, if that was looked up."""
         inquiry = self._inquiry
-        if inquiry is None or not inquiry.done():
+        if inquiry is None or not inquiry.done() or inquiry.cancelled():
             return None
         named = inquiry.result().reverse
         return None if named is None else named.name
