@@ -244,6 +244,11 @@ def data() -> Step:
     return Step(b"DATA\r\n", codes)
 
 
+def _ended(content: bytes) -> bytes:
+    """Return content whose last line has its end."""
+    return content if not content or content.endswith(b"\r\n") else content + b"\r\n"
+
+
 def bdat(octets: bytes, *, last: bool) -> Step:
     """Return BDAT with its chunk, at a broker that takes everything."""
 
@@ -257,15 +262,16 @@ def bdat(octets: bytes, *, last: bool) -> Step:
             return {"552"}
         # A CR at the end of a chunk may be half of a line end.
         judged = content if last else content.removesuffix(b"\r")
-        return {"550"} if re.search(rb"\0|(?<!\r)\n|\r(?!\n)", judged) else {"250"}
+        if re.search(rb"\0|(?<!\r)\n|\r(?!\n)", judged):
+            return {"550"}
+        return {"552"} if last and len(_ended(content)) > MAX_SIZE else {"250"}
 
     def then(model: Model, code: str) -> None:
         content = (model.chunks or b"") + octets
         if code != "250":
             model.forget_transaction()
         elif last:
-            ended = not content or content.endswith(b"\r\n")
-            model.finish(content if ended else content + b"\r\n")
+            model.finish(_ended(content))
         else:
             model.chunks = content
 

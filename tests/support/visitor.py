@@ -76,7 +76,7 @@ class Visitor:
         for step in steps:
             code = await self.answered(step.codes(self.model), step.octets)
             if code is None:
-                return
+                break
             step.then(self.model, code)
         self.find_messages()
 
