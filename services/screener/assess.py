@@ -10,7 +10,7 @@ from services.screener.mime.anomaly import Limits
 from services.screener.mime.octets import line_end
 from services.screener.notice import Notice, notice_part
 from services.screener.rules import RuleSet
-from services.screener.screening import Screening, action_on, content, report, screen
+from services.screener.screening import Screening, action_on, report, screen
 from services.screener.surgery import apply, cuts_for
 from shared.dsn.text import date
 from shared.model import Action, PartReport, Verdict
@@ -78,7 +78,7 @@ def _verdict(screening: Screening, now: float) -> Verdict:
 
 def _notice(screening: Screening, index: int, house: House, reference: str, now: float) -> Notice:
     seen = screening.seen[index]
-    octets = content(seen.part)
+    octets = seen.part.content()
     names = seen.part.description.names
     finding = seen.finding
     return Notice(

@@ -10,7 +10,8 @@ _COMMON = """
     xnk
 """
 _NEWER = """
-    appinstaller application appref-ms appx appxbundle cdxml command fileloc img inetloc iqy library-ms mjs msix
+    appimage appinstaller application appref-ms appx appxbundle cdxml command desktop ex_ fileloc img inetloc iqy
+    library-ms mjs msix run
     msixbundle psd1 psm1 py pyw pyz rdp scpt search-ms searchconnector-ms settingcontent-ms slk terminal vhdx webloc
     website wim workflow wsb xbap
 """

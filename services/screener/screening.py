@@ -6,16 +6,16 @@ from services.screener.containers.contents import look_inside
 from services.screener.containers.formats import readers_for
 from services.screener.containers.judging import judge_contents
 from services.screener.containers.pool import Look
-from services.screener.identity.magic import Detected, detect
-from services.screener.mime import decode
-from services.screener.mime.anomaly import Anomaly, Limits
-from services.screener.mime.tree import Kind, Part, parse
+from services.screener.identity.magic import Detected
+from services.screener.identity.recognise import recognise
+from services.screener.mime.anomaly import Limits, Remark
+from services.screener.mime.part import Kind, Part
+from services.screener.mime.tree import parse
 from services.screener.rules import Finding, RuleSet, judge
 from services.screener.verdict import Ruling, decide
 from shared.model import PartReport
 
 _SHOWN_NAMES = 8
-_READ_INLINE = frozenset({"text/plain", "text/html", "text/enriched"})
 
 
 class Seen(NamedTuple):
@@ -34,6 +34,7 @@ class Screening(NamedTuple):
     seen: tuple[Seen, ...]
     """In the order of the message, containers before their content."""
     ruling: Ruling
+    remarks: frozenset[Remark] = frozenset()
 
 
 def screen(
@@ -47,25 +48,21 @@ def screen(
     anomalies = set(tree.anomalies)
     seen = []
     for part in tree.parts:
-        detected = _recognise(part) if part.kind is Kind.LEAF else ()
-        if len({one.extension for one in detected}) > 1:
-            anomalies.add(Anomaly.BAD_BASE64)
+        detected, doubts = recognise(part)
+        anomalies |= doubts
         finding = judge(part.description.names, part.description.types, detected, rules)
         if finding is None and part.kind is Kind.LEAF:
             finding = _judge_inside(part, rules, look)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
-    return Screening(raw, tuple(seen), ruling)
+    return Screening(raw, tuple(seen), ruling, tree.remarks)
 
 
 def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
     """Return what the rules say of what is in a leaf, in any reading of its encoding."""
-    description = part.description
-    start, end = part.header.body_start, part.body_end
-    readings = (decode.whole(part.source, start, end, encoding) for encoding in description.encodings)
-    for octets in dict.fromkeys(readings):
+    for octets in part.readings():
         if readers_for(octets):
-            finding = judge_contents(look(octets, description.names), rules)
+            finding = judge_contents(look(octets, part.description.names), rules)
             if finding is not None:
                 return finding
     return None
@@ -80,7 +77,7 @@ def report(seen: Seen, action: str) -> PartReport:
         names=part.description.names[:_SHOWN_NAMES],
         declared_type=declared,
         detected_type=seen.detected[0].type if seen.detected else declared,
-        size=len(content(part)),
+        size=len(part.content()),
         action=action,
         rule=seen.finding.rule if seen.finding else None,
     )
@@ -89,21 +86,3 @@ def report(seen: Seen, action: str) -> PartReport:
 def action_on(seen: Seen, ruling: Ruling) -> str:
     """Return what happens to one part: what the whole message gets if the rules name the part, else "allow"."""
     return "allow" if seen.finding is None else ruling.action.value
-
-
-def content(part: Part) -> bytes:
-    """Return a part's decoded content; of a container, its body as it is."""
-    encoding = part.description.encodings[0] if part.kind is Kind.LEAF else ""
-    return decode.whole(part.source, part.header.body_start, part.body_end, encoding)
-
-
-def _recognise(part: Part) -> tuple[Detected, ...]:
-    """Return the recognised types of a leaf, one for each reading of its encoding, each once."""
-    description = part.description
-    inline_text = description.types[0] in _READ_INLINE and not description.names
-    start, end = part.header.body_start, part.body_end
-    found = []
-    for encoding in description.encodings:
-        views = decode.head(part.source, start, end, encoding)
-        found += [detect(view, inline_text=inline_text) for view in views.octets]
-    return tuple(dict.fromkeys(found))

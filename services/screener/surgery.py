@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from services.screener.mime.octets import line_end
-from services.screener.mime.tree import Part
+from services.screener.mime.part import Part
 
 NoticeFor = Callable[[int], tuple[bytes, bytes]]
 """From a part's index to the header fields and the body of the notice that replaces it, in the message's line ends."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.screener.mime.anomaly import Anomaly
-from services.screener.mime.tree import Part
+from services.screener.mime.part import Part
 from services.screener.rules import Finding, RuleSet
 from shared.model import Action
 

@@ -48,7 +48,10 @@ def names(value: bytes) -> list[str]:
             ["a.exe", "a.=?us-ascii?Q?ex?= =?us-ascii?Q?e?="],
         ),
         (b'attachment; filename="=?utf-7?Q?a+AC4-exe?="', ["a.exe", "=?utf-7?Q?a+AC4-exe?="]),
-        (b'attachment; filename="=?utf-16le?B?YQAuAGUAeABlAA==?="', ["a.exe", "=?utf-16le?B?YQAuAGUAeABlAA==?="]),
+        (
+            b'attachment; filename="=?utf-16le?B?YQAuAGUAeABlAA==?="',
+            ["a.exe", "=?utf-16le?B?YQAuAGUAeABlAA==?=", "愀⸀攀砀攀"],
+        ),
         (b'attachment; filename="=?utf-8?B?YS5leGU?="', ["a.exe", "=?utf-8?B?YS5leGU?="]),
         ("attachment; filename=grüße.exe".encode(), ["grüße.exe"]),
         (b"attachment; filename=gr\xfc\xdfe.exe", ["grüße.exe"]),

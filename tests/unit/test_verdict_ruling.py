@@ -3,7 +3,8 @@
 import pytest
 
 from services.screener.mime.anomaly import Anomaly
-from services.screener.mime.tree import Part, parse
+from services.screener.mime.part import Part
+from services.screener.mime.tree import parse
 from services.screener.rules import Finding, RuleSet, compile_rules
 from services.screener.verdict import decide
 from shared.config.model import Rules

@@ -72,6 +72,9 @@ _SCRIPTS: tuple[tuple[bytes, str, str], ...] = (
     (b"regedit4", "text/x-ms-regedit", "reg"),
     (b"[internetshortcut]", "application/x-mswinurl", "url"),
 )
+_AFTER_MZ = frozenset({b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0"})
+_BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
+"""Types whose mark is so short that random octets show it now and then."""
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -86,6 +89,14 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     if found is None and not inline_text:
         found = _script(head)
     return found or _text(head)
+
+
+def is_certain(head: bytes) -> bool:
+    """Return whether content tells its type by more than chance: four octets of it at least, and not by being text."""
+    if head[:2] in {b"MZ", b"ZM"}:
+        return head[2:4] in _AFTER_MZ or b"PE\0\0" in head
+    found = (_program(head) or _container(head) or _table(head)) if head else None
+    return found is not None and found.extension not in _BY_TWO_OR_THREE
 
 
 def _program(head: bytes) -> Detected | None:

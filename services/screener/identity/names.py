@@ -1,5 +1,6 @@
 """File names: the forms of one that decide what opens it, whether it deceives, and how to show it."""
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ _DOTS = str.maketrans(dict.fromkeys("\u3002\uff61\u2024\ufe52\uff0e\ua4f8", ".")
 """Characters drawn as a dot that NFKC leaves alone, or that programs treat as one."""
 _OVERRIDES = ("\u202d", "\u202e")
 """Left-to-right and right-to-left override: no name in any language needs them."""
+_TOLERATED = "\u200e\u200f\u061c\u200b\ufeff\u00ad"
+"""What stands unseen at the end of names in honest mail: direction marks, and what web pages leave behind."""
 _TRAILING = " .\u00a0\t\r\n"
 _CLSID = re.compile(r"\.\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$")
 
@@ -22,12 +25,23 @@ def forms(name: str) -> list[str]:
     backslash, at a stream name's colon; trailing dots and spaces gone (SCREENING 50 to 53). Never empty strings.
     """
     found: list[str] = []
-    decoded = decode_octets(percent_decoded(name.encode("utf-8", "replace"))) if "%" in name else name
-    for reading in dict.fromkeys((name, decoded)):
+    for reading in dict.fromkeys((name, *_decoded(name))):
         folded = unicodedata.normalize("NFKC", reading).translate(_DOTS).casefold()
         for piece in dict.fromkeys((folded, folded.partition("\0")[0])):
             found += _cut(piece)
     return list(dict.fromkeys(form for form in found if form))
+
+
+def _decoded(name: str) -> Iterable[str]:
+    """Yield what web-minded programs make of a name: percent signs, twice too, entities, UTF-7 (SCREENING 49)."""
+    if "%" in name:
+        once = percent_decoded(name.encode("utf-8", "replace"))
+        yield decode_octets(once)
+        yield decode_octets(percent_decoded(once))
+    if "&" in name:
+        yield html.unescape(name)
+    if "+" in name and name.isascii():
+        yield decode_octets(name.encode("ascii"), "utf-7")
 
 
 def _cut(folded: str) -> Iterable[str]:
@@ -52,8 +66,14 @@ def extension(form: str) -> str | None:
 
 
 def is_deceptive(name: str) -> bool:
-    """Return whether a name shows one ending and has another by an override, or hides a program behind a class id."""
-    return any(mark in name for mark in _OVERRIDES) or any(_CLSID.search(form) for form in forms(name))
+    """Return whether a name shows one ending and has another, by an override or by what cannot be seen in the ending.
+
+    Also whether it hides a program behind a class id. Marks that a language needs stand outside the ending.
+    """
+    if any(mark in name for mark in _OVERRIDES) or any(_CLSID.search(form) for form in forms(name)):
+        return True
+    ending = name.rpartition(".")[2].rstrip(_TRAILING + _TOLERATED)
+    return "." in name and any(unicodedata.category(c) == "Cf" for c in ending)
 
 
 def for_display(name: str, longest: int = 120) -> str:

@@ -1,7 +1,7 @@
-"""What makes a message ambiguous: programs read it in different ways, so no reading can be trusted alone.
+"""What makes a message ambiguous, and what is only sloppy.
 
-Common sloppiness is absent on purpose: a missing closing delimiter, quoted-printable on a multipart, spaces round
-the `=` of a charset, an unquoted file name, the same field twice with the same value.
+An anomaly is hard: programs read the message in different ways, so no reading can be trusted alone. A remark is soft:
+common in honest mail, followed up in every reading, and no reason by itself.
 """
 
 from enum import StrEnum
@@ -19,6 +19,8 @@ class Anomaly(StrEnum):
     BAD_BOUNDARY = "mime:malformed-boundary"  # 7, 8, 13, 14, 15, 19
     MISPLACED_BOUNDARY = "mime:boundary-on-other-type"  # 9, 27
     REUSED_BOUNDARY = "mime:boundary-reused"  # 22
+    ENCODED_WORD = "mime:encoded-word-in-structure"  # 8
+    MALFORMED_TYPE = "mime:malformed-type"  # 17
     COMMENT = "mime:comment-in-structure"  # 11
     BAD_PARAMETER = "mime:malformed-parameter"  # 12, 13
     BAD_FIELD_NAME = "mime:malformed-field-name"  # 10, 15
@@ -32,7 +34,20 @@ class Anomaly(StrEnum):
     LONGER_DELIMITER = "mime:extended-delimiter"  # 21
     HIDDEN_PARTS = "mime:parts-outside-boundary"  # 17, 24, 25
     BAD_BASE64 = "mime:base64-readings-differ"  # 30
+    BAD_QUOTED_PRINTABLE = "mime:quoted-printable-broken"  # 32
+    YENC = "mime:yenc"  # 34
+    BINHEX = "mime:binhex"  # 35
+    ENCODED_MESSAGE = "mime:encoded-message"  # 38
     LIMIT = "mime:over-limit"  # 73
+
+
+class Remark(StrEnum):
+    """Sloppiness that is written down and followed up, and lets the message pass."""
+
+    UNCLOSED = "mime:no-closing-delimiter"  # 23
+    QUOTED_PRINTABLE_MULTIPART = "mime:quoted-printable-multipart"  # 26
+    PARTS_IN_TEXT = "mime:parts-quoted-in-text"  # 27
+    BROKEN_PARAMETER = "mime:sloppy-parameter"  # 11, 13, 15
 
 
 class Limits(NamedTuple):
@@ -46,3 +61,5 @@ class Limits(NamedTuple):
     """Messages inside messages."""
     boundary: int = 200
     parameters: int = 64
+    rereads: int = 100
+    """How many times its own size of a message is read, all nested readings together: what bounds the time."""

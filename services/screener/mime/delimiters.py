@@ -8,6 +8,8 @@ from services.screener.mime.anomaly import Limits
 _CONTENT = rb"(?:content-(?:type|transfer-encoding|disposition))[ \t]*:"
 _PART = re.compile(rb"(?:\A|\n)--[^\n]{1,250}\n(?:[!-9;-~]{1,80}:[^\n]*\n){0,4}" + _CONTENT, re.IGNORECASE)
 _FIELD = re.compile(rb"[ \t\r\n]*" + _CONTENT, re.IGNORECASE)
+_LINES_BEFORE = re.compile(rb"(?:[!-9;-~]{1,80}:[^\n]{0,1000}\n){0,4}" + _CONTENT, re.IGNORECASE)
+_FIELD_LINE = re.compile(rb"(?:\A|\n)" + _CONTENT, re.IGNORECASE)
 
 
 class Delimiter(NamedTuple):
@@ -45,10 +47,11 @@ def find_delimiters(source: bytes, start: int, end: int, boundary: bytes, limits
             return Delimiters(tuple(lines), reopened, tuple(longer), over_limit=True)
         newline = source.find(b"\n", at, end)
         after = end if newline < 0 else newline + 1
-        rest = source[at + len(mark) : min(after, at + len(mark) + 1000)].strip(b" \t\r\n")
+        line = source[at + len(mark) : min(after, at + len(mark) + 1000)].rstrip(b" \t\r\n")
+        rest = line.strip(b" \t")
         if rest not in {b"", b"--"}:
-            if _FIELD.match(source, after, min(end, after + 200)):
-                longer.append(mark + rest)
+            if _LINES_BEFORE.match(source, after, end):
+                longer.append(mark + line)
         elif lines and lines[-1].closes:
             reopened = reopened or not rest
         else:
@@ -77,6 +80,23 @@ def _cut(source: bytes, start: int, at: int) -> int:
 def looks_like_parts(source: bytes, start: int, end: int) -> bool:
     """Return whether a region holds a line `--something` followed by Content fields: parts to a guessing program."""
     return _PART.search(source, max(start - 1, 0), end) is not None
+
+
+def first_boundary(source: bytes, start: int, end: int) -> bytes | None:
+    """Return the boundary that a guessing program takes from the first line that looks like a delimiter."""
+    found = _PART.search(source, max(start - 1, 0), end)
+    return None if found is None else found[0].lstrip(b"\n").partition(b"\n")[0][2:].rstrip(b" \t\r")
+
+
+def starts_with_parts(source: bytes, start: int, end: int) -> bool:
+    """Return whether a body begins with parts, nothing but white space before them."""
+    found = _PART.search(source, max(start - 1, 0), end)
+    return found is not None and not source[start : found.start()].strip()
+
+
+def holds_field(source: bytes, start: int, end: int) -> bool:
+    """Return whether any line of a region is a Content field."""
+    return _FIELD_LINE.search(source, start, end) is not None
 
 
 def starts_with_field(source: bytes, start: int, end: int) -> bool:

@@ -3,16 +3,14 @@
 import re
 from typing import NamedTuple
 
-from services.screener.mime import decode, filenames
-from services.screener.mime.anomaly import Anomaly, Limits
+from services.screener.mime import decode, filenames, types
+from services.screener.mime.anomaly import Anomaly, Limits, Remark
 from services.screener.mime.header import Header
 from services.screener.mime.value import Flaw, Param, Value, parse_value
-from services.screener.mime.words import has_words
+from services.screener.mime.words import decode_words, has_words, percent_decoded
 
 LONGEST_VALUE = 64 * 1024
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _BAD_BOUNDARY = re.compile(rb"[\x00-\x1f\x7f-\xff;\"\\<>]")
-_STRUCTURED = ("multipart/", "message/")
 
 
 class Description(NamedTuple):
@@ -23,6 +21,7 @@ class Description(NamedTuple):
     encodings: tuple[str, ...]
     names: tuple[str, ...]
     anomalies: frozenset[Anomaly]
+    remarks: frozenset[Remark] = frozenset()
 
     @property
     def is_multipart(self) -> bool:
@@ -32,31 +31,51 @@ class Description(NamedTuple):
 
 def describe(header: Header, default_type: str, limits: Limits) -> Description:
     """Return the description of the part with this header; `default_type` applies where none is declared."""
-    types = [parse_value(value[:LONGEST_VALUE], limits.parameters) for value in header.values("content-type")]
+    declared = [parse_value(value[:LONGEST_VALUE], limits.parameters) for value in header.values("content-type")]
     shown = [parse_value(value[:LONGEST_VALUE], limits.parameters) for value in header.values("content-disposition")]
-    declared = tuple(dict.fromkeys(value.main for value in types if value.main)) or (default_type,)
+    kinds = tuple(dict.fromkeys(kind for value in declared if value.main for kind in types.readings(value.main)))
+    kinds = kinds or (default_type,)
     encodings, anomalies = _encodings(header)
-    boundaries = dict.fromkeys(value.rstrip(b" \t")[: limits.boundary] for value in _boundaries(types))
+    boundaries = dict.fromkeys(
+        value.rstrip(b" \t\r\n")[: limits.boundary] for value in _boundaries([*declared, *shown])
+    )
+    names = [name for value in (*declared, *shown) for name in filenames.names_of(value.params)]
+    if not kinds[0].startswith(("text/", *types.STRUCTURED)):
+        names += filenames.hinted(header.values)
     description = Description(
-        declared,
+        kinds,
         tuple(boundary for boundary in boundaries if boundary),
         encodings,
-        tuple(dict.fromkeys(name for value in (*types, *shown) for name in filenames.names_of(value.params))),
+        tuple(dict.fromkeys(names)),
         frozenset(),
     )
-    anomalies |= _structure(description, types, limits) | _limits(header, [*types, *shown])
+    anomalies |= _structure(description, declared, limits) | _limits(header, [*declared, *shown])
     if _boundary_params(shown):
         anomalies.add(Anomaly.MISPLACED_BOUNDARY)
     if description.is_multipart and not set(encodings) <= decode.IDENTITY | {"quoted-printable"}:
         anomalies.add(Anomaly.ENCODED_MULTIPART)
-    return description._replace(anomalies=frozenset(anomalies))
+    return description._replace(anomalies=frozenset(anomalies), remarks=_remarks(description, [*declared, *shown]))
+
+
+def _remarks(description: Description, values: list[Value]) -> frozenset[Remark]:
+    found = set()
+    if description.is_multipart and "quoted-printable" in description.encodings:
+        found.add(Remark.QUOTED_PRINTABLE_MULTIPART)
+    if any(value.flaws or any(param.spaced for param in value.params) for value in values):
+        found.add(Remark.BROKEN_PARAMETER)
+    return frozenset(found)
 
 
 def _boundaries(types: list[Value]) -> list[bytes]:
     """Return every boundary a program may use: as given, and out of RFC 2231's sections."""
     params = _boundary_params(types)
-    extended = [param.value.rpartition(b"'")[2] for param in params if param.name != "boundary"]
-    return [*(param.value for param in params), *extended, b"".join(extended)]
+    plain = [param.value for param in params]
+    if all(param.name == "boundary" and not has_words(param.value) and param.value == param.raw for param in params):
+        return plain
+    sections = sorted((param for param in params if param.name != "boundary"), key=lambda param: param.name)
+    extended = [percent_decoded(param.value.rpartition(b"'")[2]) for param in sections]
+    decoded = [decode_words(value).encode("utf-8") for value in plain if has_words(value)]
+    return [*plain, *(param.raw for param in params), *extended, b"".join(extended), *decoded]
 
 
 def _encodings(header: Header) -> tuple[tuple[str, ...], set[Anomaly]]:
@@ -64,24 +83,28 @@ def _encodings(header: Header) -> tuple[tuple[str, ...], set[Anomaly]]:
     found = [value.decode("latin-1").lower() for value in header.values("content-transfer-encoding")]
     found = list(dict.fromkeys(found)) or [""]
     anomalies = {Anomaly.TWO_ENCODINGS} if len(found) > 1 else set()
-    if any(encoding not in decode.KNOWN for encoding in found):
+    unknown = [encoding for encoding in found if encoding not in decode.KNOWN]
+    if unknown:
         anomalies.add(Anomaly.UNKNOWN_ENCODING)
         known = [encoding for encoding in found if encoding in decode.KNOWN]
-        found = [*known, *(e for e in ("", "base64", "quoted-printable") if e not in known)]
+        old = [encoding for encoding in unknown if encoding in decode.LEGACY]
+        found = [*dict.fromkeys((*known, *old, "", "base64", "quoted-printable", "x-uuencode"))]
     return tuple(found), anomalies
 
 
-def _structure(description: Description, types: list[Value], limits: Limits) -> set[Anomaly]:
+def _structure(description: Description, declared: list[Value], limits: Limits) -> set[Anomaly]:
     found: set[Anomaly] = set()
-    structured = any(kind.startswith(_STRUCTURED) for kind in description.types)
-    well_formed = all(_TYPE.fullmatch(kind) for kind in description.types)
-    if len(types) > 1 and (structured or len(description.types) > 1):
+    structured = any(kind.startswith(types.STRUCTURED) for kind in description.types)
+    malformed = not all(types.TYPE.fullmatch(kind) for kind in description.types)
+    if len(declared) > 1 and (structured or len(description.types) > 1):
         found.add(Anomaly.TWO_TYPES)
-    boundaries = _boundary_params(types)
-    if boundaries and not description.is_multipart and not well_formed:
-        found.add(Anomaly.MISPLACED_BOUNDARY)
+    boundaries = _boundary_params(declared)
+    if malformed and (structured or boundaries):
+        found.add(Anomaly.MALFORMED_TYPE)
+    if any(has_words(value.main.encode("latin-1")) for value in declared):
+        found.add(Anomaly.ENCODED_WORD)
     if structured or boundaries:
-        flaws = frozenset().union(*(value.flaws for value in types))
+        flaws = frozenset().union(*(value.flaws for value in declared))
         if Flaw.COMMENT in flaws:
             found.add(Anomaly.COMMENT)
         if Flaw.PARAMETER in flaws:

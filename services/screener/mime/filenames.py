@@ -1,7 +1,7 @@
 """File names out of a field's parameters: every reading of plain, quoted, RFC 2231 and RFC 2047 forms."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from services.screener.mime.value import Param
 from services.screener.mime.words import decode_octets, decode_words, percent_decoded
@@ -11,7 +11,12 @@ LONGEST = 4096
 MOST = 32
 """Names of one part that are kept."""
 
+_HINTS = ("content-description", "content-location", "content-id")
+_HOST = re.compile(rb"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
 _BASES = ("filename", "name")
+_WIDE = re.compile(rb"=\?(utf-?(?:16|32))(?:[lb]e)?\?", re.IGNORECASE)
+_OVERLONG = re.compile(rb"\xc0[\x80-\xbf]|\xc1[\x80-\xbf]|\xe0[\x80-\x81][\x80-\xbf]")
+"""ASCII in two or three octets of UTF-8, which forgiving decoders still take."""
 _SECTION = re.compile(r"(filename|name)\*(\d{0,4})(\*?)")
 
 
@@ -29,11 +34,32 @@ def names_of(params: Sequence[Param]) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))[:MOST]
 
 
+def hinted(values: Callable[[str], Iterable[bytes]]) -> list[str]:
+    """Return names out of the other fields that programs fall back to (SCREENING 56).
+
+    A Content-Id in its usual form is none, nor is the host of a location, nor prose that ends in a domain.
+    """
+    found: list[str] = []
+    for field in _HINTS:
+        for value in values(field):
+            octets = value[:LONGEST].strip(b" <>")
+            if field == "content-id" and b"@" in octets:
+                continue
+            octets = _HOST.sub(b"", octets, count=1) if field == "content-location" else octets
+            if not (b" " in octets and octets.lower().endswith(b".com")):
+                found += [name for name in _readings(octets) if name]
+    return found
+
+
 def _readings(octets: bytes) -> list[str]:
+    """Return a name as a program with encoded words shows it, as one without does, and in the other byte order."""
     readings = [decode_words(octets)]
     if b"=?" in octets:
         readings.append(decode_octets(octets))
-    return readings
+        if _WIDE.search(octets):
+            readings += [decode_words(_WIDE.sub(order, octets)) for order in (b"=?\\1le?", b"=?\\1be?")]
+    overlong = _OVERLONG.sub(lambda match: bytes((match[0][-1] & 0x3F | (match[0][-2] & 1) << 6,)), octets)
+    return [*readings, decode_octets(overlong)] if overlong != octets else readings
 
 
 def _extended(base: str, params: Sequence[Param]) -> list[str]:

@@ -14,7 +14,16 @@ _BLANK = re.compile(rb"\r?\n")
 _PLAIN_NAME = re.compile(r"[a-z0-9-]+")
 _DIRTY_NAME = re.compile(r"content-[a-z-]+")
 _BARE_CR = re.compile(rb"\r(?![\n])")
-_HIDDEN = re.compile(rb"\n[ \t]+(?:content-(?:type|transfer-encoding|disposition))[ \t]*:", re.IGNORECASE)
+_STRUCTURAL = rb"content-(?:type|transfer-encoding|disposition)"
+_HIDDEN = re.compile(rb"\n[ \t]+(" + _STRUCTURAL + rb")[ \t]*:([^\n]*)", re.IGNORECASE)
+_AFTER_CR = re.compile(rb"\r[ \t]*(" + _STRUCTURAL + rb")[ \t]*:([^\r]*)", re.IGNORECASE)
+_DAMAGED = re.compile(
+    rb"[^:\n]{0,200}?("
+    + _STRUCTURAL
+    + rb")[^:\n]{0,200}(?:\n[ \t][^:\n]{0,200})?(?::([^\n]*(?:\n[ \t][^\n]*)*))?(?:\n|\Z)",
+    re.IGNORECASE,
+)
+"""A line that is no field to the grammar and a structural one to a forgiving program."""
 _BLANK_CONTINUATION = re.compile(rb"\n[ \t]+\r?(?:\n|\Z)")
 _UNFOLD = re.compile(rb"\r?\n")
 _SIGNED_LISTS = re.compile(r"arc-|.*signature$")
@@ -39,6 +48,8 @@ class Header(NamedTuple):
     """Past the last field, before the blank line."""
     body_start: int
     anomalies: frozenset[Anomaly]
+    stray: int | None = None
+    """Where the first line that is no field begins: to some programs, the body."""
 
     def values(self, name: str) -> list[bytes]:
         """Return the values of every field of that name, without repetitions, in order."""
@@ -59,17 +70,16 @@ def parse_header(raw: bytes, start: int, end: int, limits: Limits, *, is_message
         match = _FIELD.match(raw, position, stop)
         if match is None:
             stray.append(position)
-            newline = raw.find(b"\n", position, stop)
-            position = stop if newline < 0 else newline + 1
+            position = _damaged(raw, position, stop, fields, anomalies)
             continue
-        fields.append(_field(match, anomalies))
+        fields += _fields(match, anomalies)
         position = match.end()
         if len(fields) > limits.fields:
             anomalies.add(Anomaly.LIMIT)
             break
     anomalies |= _stray_lines(raw, start, stray, fields, is_message=is_message)
     anomalies |= _octets(raw, start, stop)
-    return Header(tuple(fields), start, stop, body_start, frozenset(anomalies))
+    return Header(tuple(fields), start, stop, body_start, frozenset(anomalies), stray[0] if stray else None)
 
 
 def _extent(raw: bytes, start: int, end: int, limits: Limits) -> tuple[int, int, bool]:
@@ -90,13 +100,38 @@ def _extent(raw: bytes, start: int, end: int, limits: Limits) -> tuple[int, int,
     return cut, cut, True
 
 
+def _damaged(raw: bytes, position: int, stop: int, fields: list[Field], anomalies: set[Anomaly]) -> int:
+    """Read a line that is no field as the structural field it may be to some programs; return where the next begins."""
+    match = _DAMAGED.match(raw, position, stop)
+    if match is None:
+        newline = raw.find(b"\n", position, stop)
+        return stop if newline < 0 else newline + 1
+    anomalies.add(Anomaly.BAD_FIELD_NAME)
+    fields.append(_hidden(match[1], match[2] or b"", match.start(), match.end()))
+    return match.end()
+
+
+def _hidden(name: bytes, value: bytes, start: int, end: int) -> Field:
+    return Field(name.decode("latin-1").lower(), _UNFOLD.sub(b"", value).strip(b" \t\r\n"), start, end)
+
+
+def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
+    """Return a field, and those that some programs find inside its value (SCREENING 16)."""
+    found = [_field(match, anomalies)]
+    value = match[3]
+    if b"\r" in value and _BARE_CR.search(value.removesuffix(b"\r")):
+        found += [_hidden(m[1], m[2], match.start(), match.end()) for m in _AFTER_CR.finditer(value)]
+    if b"\n" in value and not _SIGNED_LISTS.match(found[0].name):
+        inside = [_hidden(m[1], m[2], match.start(), match.end()) for m in _HIDDEN.finditer(value)]
+        if inside:
+            anomalies.add(Anomaly.HIDDEN_FIELD)
+        found += inside
+    return found
+
+
 def _field(match: re.Match[bytes], anomalies: set[Anomaly]) -> Field:
     name = match[1].decode("ascii").lower()
-    value = match[3]
-    if b"\n" in value:
-        if _HIDDEN.search(value) and not _SIGNED_LISTS.match(name):
-            anomalies.add(Anomaly.HIDDEN_FIELD)
-        value = _UNFOLD.sub(b"", value)
+    value = _UNFOLD.sub(b"", match[3])
     inside = _DIRTY_NAME.search(name) if match[2] or not _PLAIN_NAME.fullmatch(name) else None
     if inside is not None:
         anomalies.add(Anomaly.BAD_FIELD_NAME)
@@ -125,4 +160,6 @@ def _octets(raw: bytes, start: int, stop: int) -> set[Anomaly]:
         found.add(Anomaly.NUL)
     if raw.find(b"\r", start, stop) >= 0 and _BARE_CR.search(raw, start, stop):
         found.add(Anomaly.BARE_CR)
+    if raw[stop - 1 : stop] == b"\n" and raw[stop - 2 : stop - 1] != b"\r" and raw.find(b"\r\n", start, stop) >= 0:
+        found.add(Anomaly.BARE_LF)
     return found

@@ -1,58 +1,28 @@
-"""The tree of a message's parts, each with its exact byte range (RFC 2045, 2046).
+"""Reading a message into its tree of parts: the strict reading, and every other one that a program may take.
 
-A part spans `delim_start` (the line end that belongs to its delimiter), `header.start`, `header.body_start`,
-`body_end` (before the line end that belongs to the next delimiter). Cutting `delim_start` to `body_end` removes it,
-replacing `header.start` to `body_end` exchanges it, and no other octet moves.
+Pure and bounded: what is over a limit is left unread and noted as Anomaly.LIMIT.
 """
 
-from enum import StrEnum
 from typing import NamedTuple
 
-from services.screener.mime import decode
-from services.screener.mime.anomaly import Anomaly, Limits
-from services.screener.mime.delimiters import Delimiters, find_delimiters, looks_like_parts, starts_with_field
+from services.screener.mime import decode, delimiters
+from services.screener.mime.anomaly import Anomaly, Limits, Remark
+from services.screener.mime.delimiters import Delimiters, find_delimiters
 from services.screener.mime.describe import Description, describe
+from services.screener.mime.embedded import find_files
 from services.screener.mime.header import Header, parse_header
 from services.screener.mime.octets import doubtful_line_ends, has_stray_nul
+from services.screener.mime.part import Kind, Part, Tree
+from services.screener.mime.saved import is_coded_file, is_saved_message
+from services.screener.mime.types import is_unknown
 
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 _SEALING = frozenset({"multipart/signed", "multipart/encrypted"})
-_READINGS = 4
+_READINGS = 6
 """Boundaries of one multipart that are followed up."""
 _ALL_HEADERS = 4 * 1024 * 1024
-
-
-class Kind(StrEnum):
-    """What a part holds."""
-
-    LEAF = "leaf"
-    MULTIPART = "multipart"
-    MESSAGE = "message"
-
-
-class Part(NamedTuple):
-    """One part. Ranges are offsets into `source`: the message, or what an encoded message inside it decodes to."""
-
-    path: str
-    """Section number as in IMAP (RFC 3501 section 6.4.5); "" for a multipart that is the whole message."""
-    kind: Kind
-    parent: int | None
-    """Index of the enclosing part in Tree.parts."""
-    source: bytes
-    delim_start: int | None
-    """None for the top of a message: no delimiter precedes it."""
-    header: Header
-    body_end: int
-    description: Description
-    sealed: str | None
-    """Why nothing inside may be cut: "signed", "encrypted", "encoded", or None."""
-
-
-class Tree(NamedTuple):
-    """Every part in the order of the message, containers before their content, and what is in doubt."""
-
-    parts: tuple[Part, ...]
-    anomalies: frozenset[Anomaly]
+_ALWAYS_READ = 1024 * 1024
+"""Octets that may be read again and again however small the message is."""
 
 
 class _Region(NamedTuple):
@@ -82,25 +52,34 @@ class _Place(NamedTuple):
         return f"{self.prefix}.{self.number or 1}".lstrip(".")
 
 
+class _Longer(NamedTuple):
+    """A line that begins with a delimiter and goes on: a delimiter to programs that compare its beginning."""
+
+    mark: bytes
+    body: _Region
+    inside: _Place
+
+
 def parse(raw: bytes, limits: Limits = Limits()) -> Tree:  # noqa: B008  (a value, never changed)
     """Return the tree of a message. Never raises; what is over a limit is left unparsed and noted."""
-    walker = _Walker(limits)
+    walker = _Walker(limits, len(raw))
+    walker.anomalies |= doubtful_line_ends(raw)
     walker.entity(_Region(raw, 0, len(raw)), _Place())
-    anomalies = walker.anomalies | doubtful_line_ends(raw)
-    if not walker.delimiters.issuperset(walker.longer):
-        anomalies.add(Anomaly.LONGER_DELIMITER)
-    return Tree(tuple(walker.parts), frozenset(anomalies))
+    walker.prefixes()
+    return Tree(tuple(walker.parts), frozenset(walker.anomalies), frozenset(walker.remarks))
 
 
 class _Walker:
     """Collects parts while it descends."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, size: int) -> None:
         self.limits = limits
+        self.budget = limits.rereads * size + _ALWAYS_READ
         self.parts: list[Part] = []
         self.anomalies: set[Anomaly] = set()
+        self.remarks: set[Remark] = set()
         self.delimiters: set[bytes] = set()
-        self.longer: list[bytes] = []
+        self.longer: list[_Longer] = []
         self.header_octets = 0
 
     def entity(self, region: _Region, place: _Place) -> None:
@@ -109,12 +88,13 @@ class _Walker:
         header = parse_header(source, start, end, self.limits, is_message=place.number is None)
         description = describe(header, place.default_type, self.limits)
         self.anomalies |= header.anomalies | description.anomalies
+        self.remarks |= description.remarks
         self.header_octets += header.end - header.start
         kind = _kind(description)
         path = place.path(is_multipart=kind is Kind.MULTIPART)
         part = Part(path, kind, place.parent, source, delim_start, header, end, description, place.sealed)
         self.parts.append(part)
-        if self._over(place):
+        if self._over(place, end - start):
             return
         inside = place._replace(parent=len(self.parts) - 1, prefix=path, depth=place.depth + 1)
         if kind is Kind.MESSAGE:
@@ -122,15 +102,24 @@ class _Walker:
         elif kind is Kind.MULTIPART or description.boundaries:
             self._multipart(part, inside)
         if kind is Kind.LEAF:
-            self._leaf(part)
+            self._leaf(part, inside)
 
-    def _over(self, place: _Place) -> bool:
+    def prefixes(self) -> None:
+        """Follow up the longer delimiters that belong to no multipart (SCREENING 21)."""
+        for longer in self.longer:
+            if longer.mark not in self.delimiters:
+                self.anomalies.add(Anomaly.LONGER_DELIMITER)
+                self._split(longer.body, longer.mark[2:], longer.inside._replace(sealed="guessed"))
+
+    def _over(self, place: _Place, octets: int) -> bool:
         limits = self.limits
+        self.budget -= octets
         over = (
             len(self.parts) >= limits.parts
             or place.depth >= limits.depth
             or place.messages > limits.messages
             or self.header_octets > _ALL_HEADERS
+            or self.budget < 0
         )
         if over:
             self.anomalies.add(Anomaly.LIMIT)
@@ -138,49 +127,69 @@ class _Walker:
 
     def _message(self, part: Part, inside: _Place) -> None:
         inside = inside._replace(number=None, messages=inside.messages + 1, default_type="text/plain")
-        body = _Region(part.source, part.header.body_start, part.body_end)
-        for region in self._decoded(part, body):
+        for region in self._decoded(part):
             encoded = region.source is not part.source
+            if encoded and part.kind is Kind.MESSAGE and "message/rfc822" in part.description.types:
+                self.anomalies.add(Anomaly.ENCODED_MESSAGE)
             sealed = inside.sealed or ("encoded" if encoded else None)
             self.entity(region, inside._replace(sealed=sealed, boundaries=() if encoded else inside.boundaries))
 
-    def _decoded(self, part: Part, body: _Region) -> list[_Region]:
-        """Return a body in each declared encoding, itself where that is none."""
-        found = []
+    def _decoded(self, part: Part) -> list[_Region]:
+        """Return a body in each declared encoding, itself where that is none or changes nothing."""
+        source, start, end = part.source, part.header.body_start, part.body_end
+        found: list[_Region] = []
         for encoding in part.description.encodings:
-            if encoding in decode.IDENTITY:
-                found.append(body)
-            else:
-                octets = decode.whole(body.source, body.start, body.end, encoding)
-                found.append(_Region(octets, 0, len(octets)))
-        return found
+            self.budget -= end - start
+            octets = None
+            if encoding not in decode.IDENTITY and self.budget > 0:
+                octets = decode.whole(source, start, end, encoding)
+            changed = octets is not None and octets != source[start:end]
+            found.append(_Region(octets, 0, len(octets)) if octets and changed else _Region(source, start, end))
+        return list(dict.fromkeys(found))
 
     def _multipart(self, part: Part, inside: _Place) -> None:
-        types = part.description.types
-        sealing = next((kind for kind in types if kind in _SEALING), None)
+        kinds = part.description.types
+        sealing = next((kind for kind in kinds if kind in _SEALING), None)
         inside = inside._replace(
             sealed=inside.sealed or (sealing.partition("/")[2] if sealing else None),
-            default_type="message/rfc822" if types[0] == "multipart/digest" else "text/plain",
+            default_type="message/rfc822" if kinds[0] == "multipart/digest" else "text/plain",
         )
         body = _Region(part.source, part.header.body_start, part.body_end)
         found = [self._split(body, boundary, inside) for boundary in part.description.boundaries[:_READINGS]]
-        if any(found):
-            return
-        for region in self._decoded(part, body):
+        for region in self._decoded(part):
             if region.source is not body.source:
-                place = inside._replace(sealed=inside.sealed or "encoded")
-                found += [self._split(region, boundary, place) for boundary in part.description.boundaries[:1]]
-        if not any(found) and looks_like_parts(*body[:3]):
-            self.anomalies.add(Anomaly.HIDDEN_PARTS)
+                self._reread(part, region, inside)
+        if any(found) or part.kind is not Kind.MULTIPART:
+            return
+        self._files(part, body, inside)
+        if delimiters.looks_like_parts(*body[:3]):
+            self._guess(body, inside)
+
+    def _reread(self, part: Part, region: _Region, inside: _Place) -> None:
+        """Read an encoded multipart decoded: few programs do, so that what is odd there says nothing."""
+        anomalies, remarks = set(self.anomalies), set(self.remarks)
+        for boundary in part.description.boundaries[:1]:
+            self._split(region, boundary, inside._replace(sealed=inside.sealed or "encoded", boundaries=()))
+        limit = self.anomalies & {Anomaly.LIMIT}
+        self.anomalies, self.remarks = anomalies | limit, remarks
+
+    def _guess(self, body: _Region, inside: _Place) -> None:
+        """Note parts that no declared boundary reaches, and read them (SCREENING 17, 24, 25)."""
+        self.anomalies.add(Anomaly.HIDDEN_PARTS)
+        boundary = delimiters.first_boundary(*body[:3])
+        if boundary:
+            self._split(body, boundary, inside._replace(sealed=inside.sealed or "guessed", boundaries=()))
 
     def _split(self, body: _Region, boundary: bytes, inside: _Place) -> bool:
         """Read the parts between the delimiters of one boundary; False if it occurs nowhere."""
         if boundary in inside.boundaries:
             self.anomalies.add(Anomaly.REUSED_BOUNDARY)
             return False
+        if self._over(inside._replace(depth=0), body.end - body.start):
+            return False
         found = find_delimiters(*body[:3], boundary, self.limits)
         self.delimiters.add(b"--" + boundary)
-        self._note(found, body)
+        self._outside(found, body, inside)
         opening = [line for line in found.lines if not line.closes]
         ends = [*(line.cut for line in found.lines[1:]), body.end][: len(opening)]
         inside = inside._replace(boundaries=(*inside.boundaries, boundary))
@@ -192,31 +201,70 @@ class _Walker:
             self.entity(region, inside._replace(number=number))
         return bool(opening)
 
-    def _note(self, found: Delimiters, body: _Region) -> None:
-        """Note what lies outside the delimiters and looks like parts."""
-        self.longer += found.longer
+    def _outside(self, found: Delimiters, body: _Region, inside: _Place) -> None:
+        """Read what lies before the first delimiter and after the closing one (SCREENING 24)."""
+        self.longer += [_Longer(mark, body, inside) for mark in found.longer]
         if found.over_limit:
             self.anomalies.add(Anomaly.LIMIT)
         if not found.lines:
             return
         last = found.lines[-1]
-        outside = looks_like_parts(body.source, body.start, found.lines[0].cut)
-        if found.reopened or outside or (last.closes and looks_like_parts(body.source, last.after, body.end)):
-            self.anomalies.add(Anomaly.HIDDEN_PARTS)
+        regions = [_Region(body.source, body.start, found.lines[0].cut)]
+        if last.closes:
+            regions.append(_Region(body.source, last.after, body.end))
+        else:
+            self.remarks.add(Remark.UNCLOSED)
+        if found.reopened:
+            self._guess(_Region(body.source, last.after, body.end), inside)
+        for region in regions:
+            if region.start >= region.end:
+                continue
+            self._files(self.parts[-1 if inside.parent is None else inside.parent], region, inside)
+            if delimiters.looks_like_parts(*region[:3]) or delimiters.holds_field(*region[:3]):
+                self._guess(region, inside)
 
-    def _leaf(self, part: Part) -> None:
-        start, end, kind = part.header.body_start, part.body_end, part.description.types[0]
-        if (
-            not kind.startswith("message/")
-            and kind != "text/rfc822-headers"
-            and starts_with_field(part.source, start, end)
-        ):
-            self.anomalies.add(Anomaly.HEADER_IN_BODY)
-        odd = "/" not in kind or bool(part.description.boundaries)
-        if odd and looks_like_parts(part.source, start, end):
-            self.anomalies.add(Anomaly.HIDDEN_PARTS)
-        if "binary" not in part.description.encodings and has_stray_nul(part.source, start, end):
+    def _leaf(self, part: Part, inside: _Place) -> None:
+        source, start, end, kind = part.source, part.header.body_start, part.body_end, part.description.types[0]
+        if is_saved_message(part):
+            self._message(part, inside)
+        elif not kind.startswith("message/") and kind != "text/rfc822-headers":
+            self._disguised(part, inside)
+        if "binary" not in part.description.encodings and has_stray_nul(source, start, end):
             self.anomalies.add(Anomaly.NUL)
+
+    def _disguised(self, part: Part, inside: _Place) -> None:
+        """Look for a header, parts or files in a body that is declared to hold none (SCREENING 25, 27, 28, 33)."""
+        kind = part.description.types[0]
+        body = _Region(part.source, part.header.body_start, part.body_end)
+        is_text = kind.startswith("text/") or is_unknown(kind) or is_coded_file(part)
+        for region in self._decoded(part) if is_text else [body]:
+            if delimiters.starts_with_field(*region[:3]):
+                self.anomalies.add(Anomaly.HEADER_IN_BODY)
+            odd = is_unknown(kind) or part.description.boundaries or not is_text
+            if delimiters.looks_like_parts(*region[:3]):
+                if odd or delimiters.starts_with_parts(*region[:3]):
+                    self._guess(region, inside)
+                else:
+                    self.remarks.add(Remark.PARTS_IN_TEXT)
+            if is_text:
+                start = region.start if region.source is not body.source else part.header.stray or region.start
+                self._files(part, region._replace(start=start), inside)
+
+    def _files(self, part: Part, region: _Region, inside: _Place) -> None:
+        """Add the files of a text as parts that cannot be cut (SCREENING 33 to 35)."""
+        sealed = inside.sealed or ("embedded" if region.source is part.source else "encoded")
+        for number, found in enumerate(find_files(*region[:3]), start=1):
+            if found.encoding != "x-uuencode":
+                self.anomalies.add(Anomaly.YENC if found.encoding == "x-yenc" else Anomaly.BINHEX)
+            if len(self.parts) >= self.limits.parts:
+                self.anomalies.add(Anomaly.LIMIT)
+                return
+            header = Header((), found.start, found.start, found.start, frozenset())
+            kinds, encodings = ("application/octet-stream",), (found.encoding,)
+            description = Description(kinds, (), encodings, found.names, frozenset())
+            path = f"{inside.prefix}.u{number}".lstrip(".")
+            entry = Part(path, Kind.LEAF, inside.parent, region.source, None, header, found.end, description, sealed)
+            self.parts.append(entry)
 
 
 def _kind(description: Description) -> Kind:

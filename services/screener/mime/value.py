@@ -15,7 +15,7 @@ _PARAM = re.compile(
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _MARKS = re.compile(rb"[;\"\\]")
-_COMMENT = re.compile(rb"\([^()]*\)")
+_COMMENT_MARKS = re.compile(rb"\\.|[()]", re.DOTALL)
 
 
 class Flaw(StrEnum):
@@ -76,7 +76,7 @@ def _forgiving(value: bytes, limit: int) -> Value:
     """Split at semicolons outside quotes, take names and values as they come, with and without comments."""
     flaws = {Flaw.PARAMETER}
     readings = [value]
-    bare = _COMMENT.sub(b"", value)
+    bare = without_comments(value)
     if bare != value:
         flaws = {Flaw.COMMENT}
         readings.append(bare)
@@ -91,6 +91,21 @@ def _forgiving(value: bytes, limit: int) -> Value:
                 break
             params += _loose_params(piece)
     return Value(main, tuple(dict.fromkeys(params)), frozenset(flaws))
+
+
+def without_comments(value: bytes) -> bytes:
+    """Return a value without its comments, nested ones too (RFC 5322 section 3.2.2); an open one reaches to the end."""
+    kept: list[bytes] = []
+    depth = position = 0
+    for mark in _COMMENT_MARKS.finditer(value):
+        if mark[0] == b"(":
+            if depth == 0:
+                kept.append(value[position : mark.start()])
+            depth += 1
+        elif mark[0] == b")" and depth:
+            depth -= 1
+            position = mark.end()
+    return b"".join([*kept, value[position:]] if depth == 0 else kept)
 
 
 def _pieces(value: bytes) -> list[bytes]:
