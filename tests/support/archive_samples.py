@@ -2,9 +2,11 @@
 
 import gzip
 import io
+import shutil
 import struct
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -31,6 +33,14 @@ TOOLS: dict[str, list[list[str]]] = {
     "zip-7z": [["7z", "a", "-tzip", "OUT.zip", "."]],
     "zip-7z-lzma": [["7z", "a", "-tzip", "-mm=LZMA", "OUT.zip", "."]],
     "zip-7z-xz": [["7z", "a", "-tzip", "-mm=xz", "OUT.zip", "."]],
+    "7z": [["7z", "a", "OUT.7z", "."]],
+    "7z-lzma": [["7z", "a", "-m0=LZMA", "OUT.7z", "."]],
+    "7z-bcj": [["7z", "a", "-m0=BCJ", "-m1=LZMA", "OUT.7z", "."]],
+    "7z-stored": [["7z", "a", "-mx=0", "OUT.7z", "."]],
+    "7z-deflate": [["7z", "a", "-m0=Deflate", "-ms=off", "OUT.7z", "."]],
+    "7z-bzip2": [["7z", "a", "-m0=BZip2", "-mhc=off", "OUT.7z", "."]],
+    "7z-high": [["7z", "a", "-mx=9", "OUT.7z", "."]],
+    "iso-joliet": [["genisoimage", "-quiet", "-J", "-R", "-input-charset", "utf-8", "-o", "OUT.iso", "."]],
     "tar-gnu": [["tar", "--format=gnu", "-cf", "OUT.tar", "."]],
     "tar-pax": [["tar", "--format=pax", "-cf", "OUT.tar", "."]],
     "tar-v7": [["tar", "--format=v7", "-cf", "OUT.tar", "."]],
@@ -117,3 +127,53 @@ def overlapping_bomb(count: int, kernel: int = 8 * 1024 * 1024) -> bytes:
     local, _ = zip_entry(b"same", data, **say)
     entries = [zip_entry(b"same", data, **say)[1] for _ in range(count)]
     return zip_with(local, *entries)
+
+
+RarFile = tuple[str, bytes, dict[str, int]]
+
+
+def rar5(*files: RarFile, volume: bool = False, header_encrypted: bool = False) -> bytes:
+    """Return an archive in RAR 5's format; members may say a `method` or that they are `encrypted`."""
+
+    def number(value: int) -> bytes:
+        return bytes((value,)) if value < 128 else bytes((value & 127 | 128,)) + number(value >> 7)
+
+    def block(body: bytes, data: bytes = b"") -> bytes:
+        header = number(len(body)) + body
+        return zlib.crc32(header).to_bytes(4, "little") + header + data
+
+    out = b"Rar!\x1a\x07\x01\0"
+    if header_encrypted:
+        return out + block(number(4) + number(0) + bytes(20))
+    out += block(number(1) + number(0) + number(int(volume)))
+    for name, data, say in files:
+        extra = b"\x02\x01\0" if say.get("encrypted") else b""
+        facts = number(0) + number(len(data)) + number(0) + number(say.get("method", 0) << 7) + number(0)
+        sizes = (number(len(extra)) if extra else b"") + number(len(data))
+        body = number(2) + number(3 if extra else 2) + sizes + facts + number(len(name)) + name.encode() + extra
+        out += block(body, data)
+    return out + block(number(5) + number(0) + number(0))
+
+
+def rar4(*files: RarFile, volume: bool = False, header_encrypted: bool = False) -> bytes:
+    """Return an archive in the format before RAR 5; the same arguments."""
+
+    def block(kind: int, flags: int, body: bytes, data: bytes = b"") -> bytes:
+        return struct.pack("<HBHH", 0, kind, flags, 7 + len(body)) + body + data
+
+    out = b"Rar!\x1a\x07\0" + block(0x73, (1 if volume else 0) | (0x80 if header_encrypted else 0), bytes(6))
+    for name, data, say in files:
+        facts = (len(data), len(data), 2, zlib.crc32(data), 0, 29, say.get("method", 0x30), len(name), 0)
+        body = struct.pack("<IIBIIBBHI", *facts) + name.encode()
+        out += block(0x74, 0x8000 | (4 if say.get("encrypted") else 0), body, data)
+    return out + block(0x7B, 0x4000, b"")
+
+
+def by_installed_tools() -> list[bytes]:
+    """Return small archives by those of the tools that are here, to be damaged by property tests."""
+    found = []
+    for name, commands in TOOLS.items():
+        if shutil.which(commands[0][0]):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(made_by(name, Path(folder)))
+    return found

@@ -35,6 +35,7 @@ def test_what_real_tools_pack_is_seen_whole_and_without_doubt(tool: str, tmp_pat
 
 ENCRYPTED = {
     "zip": ["zip", "-q", "-r", "-P", "secret", "OUT.zip", "."],
+    "7z": ["7z", "a", "-psecret", "OUT.7z", "."],
     "zip-aes": ["7z", "a", "-tzip", "-psecret", "-mem=AES256", "OUT.zip", "."],
 }
 
@@ -44,6 +45,75 @@ def test_encrypted_members_are_named_and_said(tool: str, tmp_path: Path) -> None
     contents = look_inside(archives.made_by(tool, tmp_path, {tool: [ENCRYPTED[tool]]}))
     assert contents.signs == {Sign.ENCRYPTED}
     assert set(archives.FILES) <= names(contents)
+
+
+def test_a_7z_archive_with_encrypted_names_is_said_to_be_encrypted(tmp_path: Path) -> None:
+    commands = {"7z": [["7z", "a", "-psecret", "-mhe=on", "OUT.7z", "."]]}
+    contents = look_inside(archives.made_by("7z", tmp_path, commands))
+    assert contents.signs == {Sign.ENCRYPTED}
+    assert contents.inside == ()
+
+
+def test_a_7z_archive_by_a_method_unknown_here_is_named_and_said(tmp_path: Path) -> None:
+    commands = {"7z": [["7z", "a", "-m0=PPMd", "OUT.7z", "."]]}
+    contents = look_inside(archives.made_by("7z", tmp_path, commands))
+    assert contents.signs == {Sign.UNREADABLE}
+    assert set(archives.FILES) <= names(contents)
+
+
+def test_a_cabinet_is_listed(tmp_path: Path) -> None:
+    commands = {"cab": [["gcab", "-c", "OUT.cab", "read me.txt", "sub/größe.exe", "pic.png"]]}
+    contents = look_inside(archives.made_by("cab", tmp_path, commands))
+    assert {name.rpartition("/")[2] for name in names(contents)} == {"read me.txt", "größe.exe", "pic.png"}
+    assert not contents.signs
+
+
+RAR5 = archives.rar5(("a.txt", b"hello", {}), ("evil.exe", EXE, {}), ("b.exe", b"????", {"method": 3}))
+RAR4 = archives.rar4(("a.txt", b"hello", {}), ("evil.exe", EXE, {}), ("b.exe", b"????", {"method": 0x33}))
+
+
+@pytest.mark.parametrize("archive", [RAR5, RAR4], ids=["rar 5", "rar 4"])
+def test_a_rar_archive_is_listed_and_what_is_stored_is_read(archive: bytes) -> None:
+    contents = look_inside(archive)
+    assert names(contents) == {"a.txt", "evil.exe", "b.exe"}
+    assert types(contents) == {"a.txt": "text/plain", "evil.exe": EXE_TYPE}
+    assert not contents.signs
+
+
+@pytest.mark.parametrize(
+    ("archive", "sign"),
+    [
+        (archives.rar5(("a.exe", EXE, {"encrypted": 1})), Sign.ENCRYPTED),
+        (archives.rar4(("a.exe", EXE, {"encrypted": 1})), Sign.ENCRYPTED),
+        (archives.rar5(header_encrypted=True), Sign.ENCRYPTED),
+        (archives.rar4(header_encrypted=True), Sign.ENCRYPTED),
+        (archives.rar5(volume=True), Sign.VOLUME),
+        (archives.rar4(volume=True), Sign.VOLUME),
+        (RAR5[:-20] + b"junk" * 9, Sign.MALFORMED),
+    ],
+)
+def test_what_a_rar_archive_says_of_itself(archive: bytes, sign: Sign) -> None:
+    assert look_inside(archive).signs == {sign}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(b"conectix" + bytes(600), id="vhd"),
+        pytest.param(bytes(1000) + b"conectix" + bytes(504), id="vhd footer"),
+        pytest.param(bytes(1000) + b"koly" + bytes(508), id="dmg"),
+        pytest.param(b"vhdxfile" + bytes(600), id="vhdx"),
+        pytest.param(b"MSWIM\0\0\0" + bytes(600), id="wim"),
+        pytest.param(bytes(32769) + b"BEA01" + bytes(5000), id="udf"),
+        pytest.param(bytes(7) + b"**ACE**" + bytes(50), id="ace"),
+        pytest.param(b"!\0-lh5-" + bytes(50), id="lzh"),
+        pytest.param(b"ALZ\x01" + bytes(50), id="alz"),
+        pytest.param(b"EGGA" + bytes(50), id="egg"),
+        pytest.param(b"\x60\xea\x2b\0\x22\x0b\x01\x0b\x10\0\2" + bytes(50), id="arj"),
+    ],
+)
+def test_images_and_archives_that_nothing_looks_into_are_said_to_be_unreadable(image: bytes) -> None:
+    assert look_inside(image).signs == {Sign.UNREADABLE}
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,23 @@ SEEDS = [
     bz2.compress(archives.tar_of(FILES)),
     lzma.compress(archives.tar_of(FILES)),
     lzma.compress(EXE, lzma.FORMAT_ALONE),
+    archives.rar5(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 3}), ("c.txt", b"??", {"encrypted": 1})),
+    archives.rar4(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 0x33})),
+    *archives.by_installed_tools(),
 ]
-STARTS = [b"", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08\x08", b"BZh9", b"\xfd7zXZ\0", b"]\0\0"]
+STARTS = [
+    b"",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b\x08\x08",
+    b"BZh9",
+    b"\xfd7zXZ\0",
+    b"]\0\0",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\x07\0",
+    b"Rar!\x1a\x07\x01\0",
+    b"MSCF\0\0\0\0",
+]
 SMALL = Limits(depth=4, members=50, expansion=200_000, always=200_000)
 
 

@@ -1,0 +1,103 @@
+"""Disk images: ISO 9660 with Joliet is read (ECMA-119); UDF, virtual disks and other images are only recognised."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from services.screener.containers.member import ContainerError, Found, Member, Sign
+from services.screener.containers.streams import stored
+from services.screener.mime.words import decode_octets
+
+_SECTOR = 2048
+_MOST = 3000
+_DEPTH = 32
+
+
+def is_iso(octets: bytes) -> bool:
+    """Return whether an image's first descriptor stands where it must."""
+    return octets.startswith(b"CD001", 16 * _SECTOR + 1)
+
+
+class _Record(NamedTuple):
+    name: bytes
+    at: int
+    size: int
+    is_folder: bool
+
+
+def read_iso(octets: bytes) -> Iterator[Found]:
+    """Yield every file, as the primary descriptor lists it and as Joliet does."""
+    listed = 0
+    for number in range(16, 32):
+        start = number * _SECTOR
+        kind = octets[start : start + 1]
+        if octets[start + 1 : start + 6] != b"CD001" or kind == b"\xff":
+            break
+        root = _record(octets, start + 156)
+        if kind not in {b"\1", b"\2"} or root is None:
+            continue
+        charset = "utf-16-be" if kind == b"\2" and octets[start + 88 : start + 90] == b"%/" else ""
+        for member in _files(octets, root, charset):
+            listed += 1
+            if listed > 2 * _MOST:
+                raise ContainerError(Sign.OVER_LIMIT)
+            yield member
+
+
+def _files(octets: bytes, root: _Record, charset: str) -> Iterator[Member]:
+    """Walk the folders; each place in the image once, since a folder may contain itself."""
+    open_folders, seen = [(root, "", 0)], {root.at}
+    while open_folders:
+        folder, path, depth = open_folders.pop()
+        for record in _records(octets, folder):
+            name = f"{path}{decode_octets(record.name, charset).removesuffix(';1').removesuffix('.')}"
+            if record.is_folder:
+                if record.at not in seen and depth < _DEPTH:
+                    seen.add(record.at)
+                    open_folders.append((record, f"{name}/", depth + 1))
+                continue
+            end = min(len(octets), record.at + record.size)
+            yield Member((name,), record.size, open=partial(stored, octets, record.at, end))
+
+
+def _records(octets: bytes, folder: _Record) -> Iterator[_Record]:
+    at, end = folder.at, min(len(octets), folder.at + folder.size)
+    for _ in range(_MOST):
+        if at >= end:
+            return
+        if not octets[at]:  # no record crosses a sector
+            at = (at // _SECTOR + 1) * _SECTOR
+            continue
+        record = _record(octets, at)
+        if record is not None and record.name not in {b"\0", b"\1"}:
+            yield record
+        at += octets[at]
+
+
+def _record(octets: bytes, at: int) -> _Record | None:
+    record = octets[at : at + octets[at]] if at < len(octets) else b""
+    if len(record) < 34:
+        return None
+    sector, size = (int.from_bytes(record[place : place + 4], "little") for place in (2, 10))
+    return _Record(record[33 : 33 + record[32]], sector * _SECTOR, size, bool(record[25] & 2))
+
+
+def is_closed(octets: bytes) -> bool:
+    """Return whether it is an image or archive in a form that nothing here looks into (SCREENING 60, 61)."""
+    return (
+        octets.startswith(
+            (b"conectix", b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb", b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ")
+        )
+        or octets[:4] in {b"LZIP", b"ZOO "}
+        or octets.startswith((b"conectix", b"koly"), max(0, len(octets) - 512))
+        or octets.startswith((b"BEA01", b"NSR02", b"NSR03"), 16 * _SECTOR + 1)
+        or octets.startswith(b"**ACE**", 7)
+        or (octets.startswith(b"-l", 2) and octets[4:5] in {b"h", b"z"} and octets[6:7] == b"-")
+        or (octets.startswith(b"\x1f\x9d") and octets[2:3] in {b"\x89", b"\x8c", b"\x8e", b"\x8f", b"\x90"})
+        or (octets.startswith(b"\x60\xea") and octets[10:11] == b"\2" and octets[3:4] < b"\x0b")
+    )
+
+
+def read_closed(_: bytes) -> Iterator[Found]:
+    """Say that nothing can be seen."""
+    yield Sign.UNREADABLE
