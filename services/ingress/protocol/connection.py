@@ -71,12 +71,14 @@ class Connection(Voice, asyncio.BufferedProtocol):
 
     def get_buffer(self, _: int) -> memoryview:
         """Return where the next octets go: one buffer for all, emptied before anybody else reads."""
-        arena = self.site.arena
-        if self._sink is None:
-            return arena.octets[: self._room]
-        wanted = self._sink.wanted
-        self._turn = arena.turn
-        return arena.octets[: self._turn if wanted is None else min(self._turn, wanted + COMMAND_OCTETS)]
+        arena, sink = self.site.arena, self._sink
+        if sink is None:
+            turn = self._room
+        else:
+            wanted = sink.wanted
+            turn = arena.turn if wanted is None else min(arena.turn, wanted + COMMAND_OCTETS)
+        self._turn = turn
+        return arena.octets[:turn]
 
     def buffer_updated(self, count: int) -> None:
         """Work on what has come, or keep it until the command that is being carried out has ended."""

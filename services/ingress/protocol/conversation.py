@@ -34,6 +34,9 @@ from services.ingress.replies import Refuse
 from services.ingress.site import Door, Site
 from shared import metrics
 
+COMMANDS_AT_ONCE = 250
+"""So many that wait for nothing are carried out before other sessions have their turn: about a millisecond's."""
+
 S = TypeVar("S", bound=Sink)
 
 
@@ -53,7 +56,7 @@ class Conversation(Connection):
         """Of the command that is being carried out, for the log."""
         self._since = self.loop.time()
         """When the client was last done with something."""
-        self._stopping = False
+        self._stopping = self._deferred = False
         self.is_own_of_balancer = False
         """Nobody's session but a balancer's own, such as its checks."""
         self._admitted: str | None = None
@@ -169,8 +172,14 @@ class Conversation(Connection):
     # The order of commands.
 
     def _work(self) -> None:
-        """Carry out what has come, until it is used up, a command waits, or the client does not take the replies."""
-        while not (self._busy or self._choked or self.end is not None):
+        """Carry out what has come, until it is used up, a command waits, the client reads no replies, or for a turn."""
+        left = COMMANDS_AT_ONCE
+        while not (self._busy or self._choked or self._deferred or self.end is not None):
+            if not left:
+                self._deferred = True
+                self.loop.call_soon(self._work_on)
+                break
+            left -= 1
             if self.lost:
                 self.finish("hung up")
                 return
@@ -190,6 +199,10 @@ class Conversation(Connection):
         self.flush()
         if self._paused:
             self._read_on()
+
+    def _work_on(self) -> None:
+        self._deferred = False
+        self._work()
 
     def _step(self) -> bool:
         """Carry out what comes next, as far as it goes without waiting. False if more octets are needed first."""
