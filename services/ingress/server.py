@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from services.ingress.protocol.session import Session
 from services.ingress.site import Premises
-from services.ingress.tls import NewestContext, handshake_seconds
 from shared.config.model import Listener, Mode
 from shared.errors import ConfigError, SluiceError
 
@@ -64,15 +63,9 @@ class Server:
 
     async def _listen(self, number: int, listener: Listener) -> None:
         host, port = split_address(listener.address)
-        implicit = listener.mode is Mode.SUBMISSIONS
-        by_socket = implicit and not listener.proxy_from  # else a header may come before it
+        # Sessions do all TLS themselves: so a handshake is counted, timed and logged like whatever else clients do.
         server = await asyncio.get_running_loop().create_server(
-            lambda: self._session(number),
-            host or None,
-            port,
-            ssl=NewestContext(lambda: self._premises.site.context(listener.mode)) if by_socket else None,
-            ssl_handshake_timeout=handshake_seconds(self._premises.site.settings) if by_socket else None,
-            backlog=BACKLOG,
+            lambda: self._session(number), host or None, port, backlog=BACKLOG
         )
         self._servers.append(server)
         name = server.sockets[0].getsockname()

@@ -89,15 +89,11 @@ class Site:
     def door(self, number: int) -> Door:
         """Return a listener by its place in the configuration."""
         listener = self.settings.listener[number]
-        context = self.context(listener.mode)
-        starttls = None if listener.mode is Mode.SUBMISSIONS else context
-        if not listener.proxy_from:
-            return Door(listener, starttls, number)
-        return Door(listener, starttls, number, self.balancers[number], None if starttls else context)
-
-    def context(self, mode: Mode) -> ssl.SSLContext | None:
-        """Return what a listener of this mode uses for TLS."""
-        return self.tls if mode is Mode.RELAY else self.submission_tls
+        context = self.tls if listener.mode is Mode.RELAY else self.submission_tls
+        balancers = self.balancers[number] if listener.proxy_from else None
+        if listener.mode is Mode.SUBMISSIONS:
+            return Door(listener, None, number, balancers, context)
+        return Door(listener, context, number, balancers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +108,4 @@ class Door:
     balancers: Networks | None = None
     """Peers whose first octets are a PROXY header; None: there are none."""
     implicit_tls: ssl.SSLContext | None = None
-    """For TLS before the greeting; None where the listening socket sees to it."""
+    """For TLS before the greeting; None where there is none."""

@@ -1,9 +1,7 @@
 """The server's TLS context, made from the [tls] table."""
 
 import ssl
-from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 from shared.config.model import Ingress, Tls
 from shared.errors import ConfigError
@@ -14,35 +12,6 @@ HANDSHAKE_SECONDS = 30.0
 def handshake_seconds(settings: Ingress) -> float:
     """Return how long a handshake may take; a session's own time-outs look after what comes before and after it."""
     return min(HANDSHAKE_SECONDS, settings.command_timeout)
-
-
-class NewestContext(ssl.SSLContext):
-    """A listener's context for TLS from the first octet: each handshake is with the newest context there is.
-
-    A listening socket keeps the context object it was given. Both event loops ask it for nothing but `wrap_bio`.
-    """
-
-    _newest: Callable[[], ssl.SSLContext | None]
-
-    def __new__(cls, newest: Callable[[], ssl.SSLContext | None]) -> Self:
-        """Return a context without a certificate of its own; `newest` is asked at each handshake."""
-        made = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-        made._newest = newest
-        return made
-
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
-        server_hostname: str | bytes | None = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        """Begin a handshake."""
-        context = self._newest()
-        if context is None:
-            raise ssl.SSLError("no certificate is configured any more")
-        return context.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
 
 def server_context(tls: Tls, *, ask_clients: bool) -> ssl.SSLContext | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from shared.config.model import Config, Listener, Mode, Section
+from shared.config.model import Config, Listener, Section
 
 FIXED = (
     "broker",
@@ -63,10 +63,9 @@ def in_force(old: Config, new: Config) -> tuple[Config, list[str]]:
     return new, kept
 
 
-def _doors(config: Config) -> list[tuple[str, str, bool]]:
-    def door(listener: Listener) -> tuple[str, str, bool]:
-        # With balancers, TLS from the first octet is no longer the listening socket's affair.
-        return listener.address, listener.mode, listener.mode is Mode.SUBMISSIONS and bool(listener.proxy_from)
+def _doors(config: Config) -> list[tuple[str, str]]:
+    def door(listener: Listener) -> tuple[str, str]:
+        return listener.address, listener.mode
 
     return [door(listener) for listener in config.ingress.listener]
 

@@ -110,17 +110,9 @@ class Lobby:
         return caller
 
     async def _shake_hands(self, session: Session, peer: str) -> Caller:
-        """Connect over TLS from the first octet, as a listener with `ssl` does it."""
-        caller = Caller(asyncio.Protocol(), peer)
-        context = self.app._site.submission_tls
-        assert context is not None
-        loop = asyncio.get_running_loop()
-        shaking = loop.create_task(loop.start_tls(caller.wire, session, context, server_side=True))
-        await asyncio.sleep(0)
+        """Connect with TLS from the first octet."""
+        caller = Caller(session, peer)
         await caller.start_tls(self.trust)
-        transport = await shaking
-        assert transport is not None
-        loop.call_soon(session.connection_made, transport)
         return caller
 
     def converse(self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1) -> bytes:

@@ -69,27 +69,6 @@ def test_options_of_listeners_count_while_addresses_and_modes_are_the_same() -> 
         assert in_force(with_listeners(*TWO), with_listeners(*other)) == (with_listeners(*TWO), ["ingress.listener"])
 
 
-@pytest.mark.parametrize(
-    ("mode", "old", "new", "kept"),
-    [
-        (Mode.RELAY, (), ("10.0.0.9/32",), []),
-        (Mode.SUBMISSION, ("10.0.0.9/32",), (), []),
-        (Mode.SUBMISSIONS, ("10.0.0.9/32",), ("10.0.0.8/32",), []),
-        (Mode.SUBMISSIONS, (), ("10.0.0.9/32",), ["ingress.listener"]),
-        (Mode.SUBMISSIONS, ("10.0.0.9/32",), (), ["ingress.listener"]),
-    ],
-)
-def test_a_first_balancer_before_tls_needs_a_restart(
-    mode: Mode, old: tuple[str, ...], new: tuple[str, ...], kept: list[str]
-) -> None:
-    """The listening socket does the handshake where there is none."""
-    before, after = (
-        Config(ingress=Ingress(listener=(Listener(address="127.0.0.1:465", mode=mode, proxy_from=balancers),)))
-        for balancers in (old, new)
-    )
-    assert in_force(before, after) == (before if kept else after, kept)
-
-
 def test_every_fixed_key_exists() -> None:
     for key in FIXED:
         section: Any = Config()

@@ -1,4 +1,4 @@
-"""What comes before the greeting of a client behind a balancer: the PROXY header (proxy.py), and TLS after it."""
+"""What comes first of a client behind a balancer: the PROXY header (proxy.py)."""
 
 import asyncio
 
@@ -10,10 +10,7 @@ from services.ingress.protocol.voice import HungUp
 
 
 class Balanced(Conversation):
-    """A session of a listener with `proxy_from`.
-
-    There TLS from the first octet is begun by the session: a balancer's header comes before it, in clear.
-    """
+    """A session of a listener with `proxy_from`. The header comes in clear, also where TLS follows at once."""
 
     async def arrive(self, balancers: Networks) -> None:
         """Learn from a balancer who its client is; of all others, balancers' own checks too, it is the peer."""
@@ -24,8 +21,6 @@ class Balanced(Conversation):
             raise HungUp
         if peer in balancers:
             await self._learn_client(balancers)
-        if self.door.implicit_tls is not None:
-            await self.start_tls(self.door.implicit_tls)
 
     async def _learn_client(self, balancers: Networks) -> None:
         self.is_own_of_balancer = True

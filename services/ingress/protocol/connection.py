@@ -57,6 +57,8 @@ class Connection(Voice, asyncio.BufferedProtocol):
         """Octets of content that are read before others have their turn."""
         self._room = COMMAND_OCTETS
         """Octets that are read at a time while commands are expected."""
+        self._shaking = False
+        """The client and we are within a TLS handshake."""
         self._stepwise = False
         """After each read the next one waits until it is asked for."""
 
@@ -170,6 +172,7 @@ class Connection(Voice, asyncio.BufferedProtocol):
         self.flush()
         self.input.discard()
         self._paused = False
+        self._shaking = True
         try:
             transport = await self.loop.start_tls(
                 self.transport,
@@ -181,7 +184,10 @@ class Connection(Voice, asyncio.BufferedProtocol):
         except OSError as error:
             self.log.info("TLS handshake failed", client=self.address, error=str(error) or repr(error))
             raise HungUp from error
-        if transport is None:
+        finally:
+            self._shaking = False
+        if transport is None or transport.get_extra_info("ssl_object") is None:
+            # So uvloop ends a handshake whose client was gone before it began.
             raise HungUp
         self.transport = transport
         self.session = State()

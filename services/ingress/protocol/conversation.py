@@ -126,15 +126,21 @@ class Conversation(Connection):
             self._wake.set_result(None)
 
     def admit(self) -> None:
-        """Count the connection against the limits; refuse it if it is one too many."""
+        """Count the connection against the limits; refuse it if it is one too many.
+
+        Where TLS comes first that is done without a word: a handshake for each refusal would be worth an attack.
+        """
         refused = self.site.connections.enter(self.address)
         if refused is not None:
+            self.mute = self.door.implicit_tls is not None
             self.refuse(refused)
         self._admitted = self.address
 
     def stop(self) -> None:
         """End the session with 421: now, or after the command that is being carried out."""
-        if self._busy and self._more is None:
+        if self._shaking:
+            self.transport.abort()
+        elif self._busy and self._more is None:
             self._stopping = True
         else:
             self._dismiss(replies.SHUTTING_DOWN)

@@ -26,6 +26,8 @@ class Entrance(Balanced):
         if self.door.balancers is not None:
             await self.arrive(self.door.balancers)
         self.admit()
+        if self.door.implicit_tls is not None:
+            await self.start_tls(self.door.implicit_tls)
         if not self.is_own_of_balancer:
             await self._look_over()
         self.say(Reply(220, None, f"{self.site.hostname} ESMTP Sluice"))

@@ -37,6 +37,8 @@ class Voice:
         """How the session ended; None while it lasts."""
         self.lost = False
         """The connection is gone."""
+        self.mute = False
+        """What is said goes to the log only."""
         self.said = 0
         """Octets that `flush` would send."""
         self._output: list[bytes] = []
@@ -78,7 +80,7 @@ class Voice:
             octets = self._output[0] if len(self._output) == 1 else b"".join(self._output)
             self._output.clear()
             self.said = 0
-            if not self.lost:
+            if not (self.lost or self.mute):
                 self.transport.write(octets)
 
     @property
