@@ -7,6 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.config.model import Dnsbl, Rate
+from shared.dns.resolver import DnsResolver
+from tests.support.dns_server import DnsServer
 from tests.support.effort import effort
 from tests.support.lobby import STRANGER, TRUSTED, Lobby, essence, papers
 from tests.support.oracle import RECIPIENTS, SENDERS, is_allowed
@@ -100,6 +103,30 @@ def test_the_packets_make_no_difference(lobby: Lobby, stream: bytes, peer: str, 
     cuts = sorted(place % (len(stream) + 1) for place in places)
     pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     assert observed(lobby, pieces, peer, turns) == observed(lobby, [stream], peer)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lobby]:
+    """It asks DNS, which knows nothing, about every stranger, counts everything and refuses nothing for it."""
+    plenty = Rate(per="client", connections="1000000/s", messages="1000000/s", recipients="1000000/s", bytes="1GiB/s")
+    settings = {"dnsbl": Dnsbl(zones=("bl.example",)), "reverse_dns": True, "rate": (plenty,)}
+    with DnsServer() as dns:
+        made = Lobby(papers(tmp_path_factory.mktemp("guarded")), **settings)
+        made.resolver = DnsResolver((dns.address,))
+        with made as running:
+            yield running
+
+
+@effort(200)
+@given(streams, st.sampled_from([STRANGER, TRUSTED]), st.lists(st.integers(0, 4000), max_size=6), st.integers(0, 3))
+@example(START + b"RCPT TO:<alice@listed.example>\r\nDATA\r\nhello\r\n.\r\nQUIT\r\n", STRANGER, [60, 61, 62, 90], 1)
+def test_a_recipient_that_is_asked_about_makes_no_difference(
+    lobby: Lobby, guarded: Lobby, stream: bytes, peer: str, places: list[int], turns: int
+) -> None:
+    """Whatever comes meanwhile waits for its turn."""
+    cuts = sorted(place % (len(stream) + 1) for place in places)
+    pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert observed(guarded, pieces, peer, turns) == observed(lobby, [stream], peer)
 
 
 @effort(150)

@@ -25,6 +25,7 @@ from services.ingress.protocol.session import Session
 from shared import log
 from shared.config.model import Config, Log, Mode
 from shared.config.units import Duration
+from shared.dns.port import Resolver
 from shared.model import Message
 from tests.support.front import NO_DNS, front_config, with_tls
 from tests.support.recording import Recorder
@@ -74,6 +75,8 @@ class Lobby:
         self.trust = papers.trust
         self.recorder = Recorder()
         self.log = io.StringIO()
+        self.resolver: Resolver = NO_DNS
+        """Set another before the start."""
         self._runner = asyncio.Runner()
         self._unhandled: list[str] = []
         self.app: IngressApp
@@ -81,7 +84,7 @@ class Lobby:
     def __enter__(self) -> Self:
         log.set_up(Log(), "ingress", self.log)
         self._runner.get_loop().set_exception_handler(lambda _, context: self._unhandled.append(repr(context)))
-        self.app = build(self.config, self.recorder, NO_DNS)
+        self.app = build(self.config, self.recorder, self.resolver)
         return self
 
     def __exit__(self, *_: object) -> None:
