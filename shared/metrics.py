@@ -18,6 +18,7 @@ accepted = Counter("sluice_messages_accepted_total", "Messages answered 250.", [
 refused = Counter("sluice_commands_refused_total", "Commands answered 4xx or 5xx at ingress.", ["rule"])
 sessions = Gauge("sluice_ingress_sessions", "SMTP sessions open at ingress.")
 verdicts = Counter("sluice_verdicts_total", "Messages screened.", ["direction", "action"])
+shadows = Counter("sluice_shadow_rules_total", "Messages that a shadow rule would have decided.", ["rule", "action"])
 outcomes = Counter("sluice_recipients_total", "Recipients finished by delivery.", ["outcome"])
 """outcome: delivered, deferred, bounced, quarantined."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])

@@ -121,6 +121,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rule names."""
     ambiguous: bool = False
     parts: tuple[PartReport, ...] = ()
+    shadow: tuple[str, ...] = ()
+    """Rules that only report, each with what it would have decided: `rule:NAME ACTION`."""
 
 
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -73,7 +73,14 @@ def reports(screening: Screening) -> tuple[PartReport, ...]:
 def _verdict(screening: Screening, now: float) -> Verdict:
     ruling = screening.ruling
     acted = tuple(report(seen, ruling.action.value) for seen in screening.seen if seen.finding is not None)
-    return Verdict(action=ruling.action, at=now, reasons=ruling.reasons, ambiguous=ruling.ambiguous, parts=acted)
+    return Verdict(
+        action=ruling.action,
+        at=now,
+        reasons=ruling.reasons,
+        ambiguous=ruling.ambiguous,
+        parts=acted,
+        shadow=ruling.shadow,
+    )
 
 
 def _notice(screening: Screening, index: int, house: House, reference: str, now: float) -> Notice:
@@ -87,6 +94,7 @@ def _notice(screening: Screening, index: int, house: House, reference: str, now:
         size=len(octets),
         sha256=hashlib.sha256(octets).hexdigest(),
         rule=finding.rule if finding else "",
+        reason=for_display(finding.reason) if finding else "",
         reference=reference,
         organisation=house.organisation,
         helpdesk=house.helpdesk,

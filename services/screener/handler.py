@@ -9,9 +9,10 @@ from services.screener.containers.contents import Contents
 from services.screener.containers.pool import Look, Pool
 from services.screener.outcome import follow
 from services.screener.settings import Settings
+from services.screener.splitting import Split, groups, split
 from shared import log, metrics
 from shared.clock import Clock, wall_clock
-from shared.model import Direction, Message, Place, Send
+from shared.model import Message, Place, Send
 
 OFF_THE_LOOP = 256 * 1024
 """Octets above which a message is screened in a thread, so that the loop keeps the broker's heartbeats."""
@@ -39,40 +40,50 @@ class Screener:
     async def __call__(self, message: Message) -> list[Send]:
         """Return what follows; the same message with the same clock gives the same sends."""
         started = time.perf_counter()
-        direction = message.item.origin.direction
         now = self._clock()
         try:
             if len(message.content) > OFF_THE_LOOP:
-                assessed = await asyncio.to_thread(self._assess, message, direction, now, _look_later)
+                splits = await asyncio.to_thread(self._assess, message, now, _look_later)
             else:
-                assessed = self._assess(message, direction, now, _look_later)
+                splits = self._assess(message, now, _look_later)
         except _MustWait:
             threads, look = self._pool.threads, self._pool.for_message()
-            assessed = await asyncio.get_running_loop().run_in_executor(
-                threads, self._assess, message, direction, now, look
-            )
-        sends = follow(message, assessed.verdict, assessed.content, self._settings)
-        self._note(message, direction, assessed, sends, time.perf_counter() - started)
-        return sends
+            splits = await asyncio.get_running_loop().run_in_executor(threads, self._assess, message, now, look)
+        seconds = time.perf_counter() - started
+        found: list[Send] = []
+        for item, assessed in splits:
+            part = Message(item, message.content)
+            sends = follow(part, assessed.verdict, assessed.content, self._settings)
+            self._note(part, assessed, sends, seconds)
+            found += sends
+        return found
 
-    def _assess(self, message: Message, direction: Direction, now: float, look: Look) -> Assessed:
-        return assess(message.content, self._rules[direction], self._house, message.item.id, now, look)
+    def _assess(self, message: Message, now: float, look: Look) -> list[Split]:
+        item = message.item
+        outcomes = [
+            (group.recipients, assess(message.content, group.rules, self._house, item.id, now, look))
+            for group in groups(self._rules[item.origin.direction], item)
+        ]
+        return split(item, outcomes)
 
-    def _note(
-        self, message: Message, direction: Direction, assessed: Assessed, sends: list[Send], seconds: float
-    ) -> None:
-        verdict = assessed.verdict
+    def _note(self, message: Message, assessed: Assessed, sends: list[Send], seconds: float) -> None:
+        verdict, direction = assessed.verdict, message.item.origin.direction
         metrics.verdicts.labels(direction, verdict.action).inc()
+        for shadow in verdict.shadow:
+            metrics.shadows.labels(*shadow.split()).inc()
         reported = [send for send in sends if send.place is Place.REDELIVER]
         if reported:
             metrics.reports.labels("blocked").inc()
         self._log.info(
             "screened",
             id=message.item.id,
+            split=message.item.split,
+            recipients=len(message.item.envelope.recipients),
             action=verdict.action.value,
             direction=direction.value,
             reasons=list(verdict.reasons),
             ambiguous=verdict.ambiguous,
+            shadow=list(verdict.shadow),
             parts=len(assessed.screening.seen),
             octets=len(message.content),
             to=[f"{send.place}/{send.message.item.destination or ''}".rstrip("/") for send in sends[:20]],

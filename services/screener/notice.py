@@ -5,6 +5,7 @@ import textwrap
 from typing import NamedTuple
 
 _WIDTH = 72
+FILE_NAME = "Attachment-Removed.txt"
 
 REASONS = {
     "extension": "files of this kind may not be sent by e-mail here",
@@ -26,6 +27,8 @@ class Notice(NamedTuple):
     size: int
     sha256: str
     rule: str
+    reason: str
+    """In the operator's words; "" for ours."""
     reference: str
     organisation: str
     helpdesk: str
@@ -44,7 +47,7 @@ def notice_part(notice: Notice, line_end: bytes) -> tuple[bytes, bytes]:
     body = _without_delimiters(body, line_end, encoding)
     fields = (
         b"Content-Type: text/plain; charset=utf-8",
-        b'Content-Disposition: attachment; filename="Attachment-Removed.txt"',
+        f'Content-Disposition: attachment; filename="{FILE_NAME}"'.encode(),
         b"Content-Transfer-Encoding: " + encoding,
     )
     return b"".join(field + line_end for field in fields), body
@@ -52,7 +55,7 @@ def notice_part(notice: Notice, line_end: bytes) -> tuple[bytes, bytes]:
 
 def _text(notice: Notice) -> str:
     what = f'The attachment "{notice.name}"' if notice.name else "An attachment without a name"
-    reason = REASONS.get(notice.rule.partition(":")[0], _OTHER_REASON)
+    reason = notice.reason or REASONS.get(notice.rule.partition(":")[0], _OTHER_REASON)
     opening = (
         f"{what} ({notice.type}, {size_text(notice.size)}) was removed from this message by {notice.organisation}, "
         f"because {reason}."

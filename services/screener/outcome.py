@@ -55,6 +55,7 @@ def _told(message: Message) -> tuple[Recipient, ...]:
 
 def _report(judged: Message, verdict: Verdict, told: tuple[Recipient, ...], settings: Settings) -> Send:
     item = judged.item
+    purpose = f"block.{item.split}" if item.split else "block"
     reply = Reply(554, "5.7.1", f"blocked by {settings.organisation}: {_in_words(verdict)}")
     report = Report(
         kind=Kind.BLOCKED,
@@ -64,7 +65,7 @@ def _report(judged: Message, verdict: Verdict, told: tuple[Recipient, ...], sett
         hostname=settings.hostname,
         postmaster=settings.postmaster,
         now=verdict.at,
-        report_id=derive_id(item.id, "block", item.accepted_at),
+        report_id=derive_id(item.id, purpose, item.accepted_at),
     )
     return Send(Place.REDELIVER, report_message(report))
 

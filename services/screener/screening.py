@@ -11,7 +11,7 @@ from services.screener.identity.recognise import recognise
 from services.screener.mime.anomaly import Limits, Remark
 from services.screener.mime.part import Kind, Part
 from services.screener.mime.tree import parse
-from services.screener.rules import Finding, RuleSet, judge
+from services.screener.rules import Finding, RuleSet, judge_part, judge_suspicious, on_message
 from services.screener.verdict import Ruling, decide
 from shared.model import PartReport
 
@@ -46,16 +46,22 @@ def screen(
     """Return what is in a message and what becomes of it. Raises only what `look` does: it sees into attachments."""
     tree = parse(raw, limits)
     anomalies = set(tree.anomalies)
+    rules = on_message(rules, raw, tree.parts)
+    shadows: list[str] = []
     seen = []
     for part in tree.parts:
         detected, doubts = recognise(part)
         anomalies |= doubts
-        finding = judge(part.description.names, part.description.types, detected, rules)
+        facts = (part.description.names, part.description.types, detected)
+        finding, noted, rest = judge_part(*facts, rules, _size(part, rules))
+        shadows += noted
         if finding is None and part.kind is Kind.LEAF:
-            finding = _judge_inside(part, rules, look)
+            finding = _judge_inside(part, rest, look)
+        finding = finding or judge_suspicious(*facts, rest)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
-    return Screening(raw, tuple(seen), ruling, tree.remarks)
+    shadow = tuple(dict.fromkeys((*ruling.shadow, *shadows)))
+    return Screening(raw, tuple(seen), ruling._replace(shadow=shadow), tree.remarks)
 
 
 def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
@@ -86,3 +92,8 @@ def report(seen: Seen, action: str) -> PartReport:
 def action_on(seen: Seen, ruling: Ruling) -> str:
     """Return what happens to one part: what the whole message gets if the rules name the part, else "allow"."""
     return "allow" if seen.finding is None else ruling.action.value
+
+
+def _size(part: Part, rules: RuleSet) -> int:
+    """Return a part's size: decoded if a rule asks for it, else as it stands, which is never less."""
+    return len(part.content()) if rules.measures else part.body_end - part.header.body_start

@@ -6,7 +6,8 @@ import msgspec
 
 from services.screener.assess import House
 from services.screener.rules import RuleSet, compile_rules
-from shared.config.model import Config, Rules
+from shared.config.model import Config, Rules, Screener
+from shared.config.screen_rule import ScreenRule
 from shared.model import Direction
 
 
@@ -20,6 +21,8 @@ class Settings(msgspec.Struct, frozen=True):
     retention: float
     inbound: Rules
     outbound: Rules
+    rule: tuple[ScreenRule, ...] = ()
+    groups: dict[str, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -32,13 +35,16 @@ class Settings(msgspec.Struct, frozen=True):
             retention=float(config.quarantine.retention),
             inbound=config.screener.inbound,
             outbound=config.screener.outbound,
+            rule=config.screener.rule,
+            groups=config.screener.groups,
         )
 
     def rules(self) -> dict[Direction, RuleSet]:
-        """Return the rules of both directions. Raise ConfigError for an action that does not exist."""
+        """Return the rules of both directions. Raise ConfigError for rules that cannot be used."""
+        screener = Screener(rule=self.rule, groups=self.groups)
         return {
-            Direction.INBOUND: compile_rules(self.inbound, Direction.INBOUND),
-            Direction.OUTBOUND: compile_rules(self.outbound, Direction.OUTBOUND),
+            Direction.INBOUND: compile_rules(self.inbound, Direction.INBOUND, screener),
+            Direction.OUTBOUND: compile_rules(self.outbound, Direction.OUTBOUND, screener),
         }
 
     def house(self) -> House:

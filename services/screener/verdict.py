@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.screener.mime.anomaly import Anomaly
 from services.screener.mime.part import Part
-from services.screener.rules import Finding, RuleSet
+from services.screener.rules import Finding, RuleSet, judge_message
 from shared.model import Action
 
 _MILDEST_FIRST = (Action.PASS, Action.STRIP, Action.BLOCK, Action.QUARANTINE)
@@ -20,17 +20,24 @@ class Ruling(NamedTuple):
     ambiguous: bool
     cut: tuple[int, ...]
     """Indexes of the parts to strip, none inside another; empty unless the action is STRIP."""
+    shadow: tuple[str, ...] = ()
+    """Rules that only report, and what each would have decided."""
 
 
 def decide(judged: Sequence[tuple[Part, Finding | None]], anomalies: frozenset[Anomaly], rules: RuleSet) -> Ruling:
     """Return the ruling on a message whose parts stand in the order of the tree.
 
     Stripping needs a message that every program reads alike, and never reaches inside a signed, encrypted or
-    encoded part: there the direction's stricter action applies to the whole message.
+    encoded part: there the direction's stricter action applies to the whole message. `rules` are those that concern
+    this message.
     """
     ambiguous = bool(anomalies)
     actions = [rules.ambiguous] if ambiguous else []
     reasons: list[str] = sorted(anomalies)
+    whole, shadow = judge_message(rules)
+    if whole is not None:
+        actions.append(whole.action)
+        reasons.append(whole.rule)
     banned: list[int] = []
     for index, (part, finding) in enumerate(judged):
         if finding is None:
@@ -45,7 +52,7 @@ def decide(judged: Sequence[tuple[Part, Finding | None]], anomalies: frozenset[A
         banned.append(index)
     action = max(actions, key=_MILDEST_FIRST.index, default=Action.PASS)
     cut = _outermost(banned, [part for part, _ in judged]) if action is Action.STRIP else ()
-    return Ruling(action, tuple(dict.fromkeys(reasons)), ambiguous, cut)
+    return Ruling(action, tuple(dict.fromkeys(reasons)), ambiguous, cut, shadow)
 
 
 def _outermost(banned: Sequence[int], parts: Sequence[Part]) -> tuple[int, ...]:

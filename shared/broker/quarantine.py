@@ -47,7 +47,7 @@ async def release(operator: Operator, message_id: str, by: str, now: float) -> i
     """
     copies = await show(operator, message_id)
     record = Release(at=now, by=by)
-    once = {kept.message.item.key: kept.message for kept in copies if kept.message}  # a crash may have kept it twice
+    once = {_who(kept.message): kept.message for kept in copies if kept.message}  # a crash may have kept it twice
     sends = [send for message in once.values() for send in released(message, record)]
     if sends:
         await operator.publish(sends)
@@ -68,6 +68,11 @@ def released(message: Message, record: Release) -> list[Send]:
         message.item, release=record, reason=None, delay_reported=False, split=message.item.split + RELEASED
     )
     return [Send(Place.REDELIVER, Message(one, message.content)) for one in by_destination(item)]
+
+
+def _who(message: Message) -> tuple[str, ...]:
+    """Return what tells copies that a crash left from splits of one message."""
+    return (message.item.key, *(recipient.address for recipient in message.item.envelope.recipients))
 
 
 async def _remove(operator: Operator, copies: list[Kept], message_id: str) -> None:

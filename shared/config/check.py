@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from shared.config.findings import Check, Facts, Problem, Severity
 from shared.config.model import Config, Hosted, Mode
 from shared.config.openings import OPENINGS
+from shared.config.screener_rules import flaws
 
 MAX_RETENTION = 30 * 86400
 """Less than the ring of day buckets is long (BROKER.md: one bucket a day, 31 of them)."""
@@ -194,6 +195,11 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
             )
 
 
+def _screener(config: Config, _: Facts) -> Iterator[Problem]:
+    for flaw in flaws(config.screener):
+        yield Problem(Severity.ERROR, *flaw)
+
+
 CHECKS: tuple[Check, ...] = (
     *OPENINGS,
     _hosted,
@@ -206,4 +212,5 @@ CHECKS: tuple[Check, ...] = (
     _effects,
     _limits,
     _routes,
+    _screener,
 )

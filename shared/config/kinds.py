@@ -222,6 +222,50 @@ def ops_address(text: str) -> str:
     return listen_address(text) if text else text
 
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+def plain_name(text: str) -> str:
+    """Return a name for a rule or a group."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f'"{text}" is not a name: use lower case letters, digits and hyphens, such as "no-macros"')
+    return text
+
+
+def party(text: str) -> str:
+    """Return a pattern of addresses, or "group:NAME"."""
+    prefix, colon, name = text.partition(":")
+    return f"group:{plain_name(name)}" if colon and prefix == "group" else pattern(text)
+
+
+def name_glob(text: str) -> str:
+    """Return a pattern of file names, in lower case."""
+    if not text.strip():
+        raise ValueError('empty: write a pattern such as "*.docm"')
+    if text.startswith("."):
+        raise ValueError(f'"{text}" is the whole name of a file: write "*{text}" for all that end so')
+    if "/" in text or "\\" in text:
+        raise ValueError(f'"{text}" holds a path: write the name alone, such as "*.docm"')
+    return text.casefold()
+
+
+_TYPE_GLOB = re.compile(r"[a-z0-9!#$&^_.+*?-]+/[a-z0-9!#$&^_.+*?-]+")
+
+
+def type_glob(text: str) -> str:
+    """Return a pattern of media types, in lower case."""
+    if not _TYPE_GLOB.fullmatch(text.lower()):
+        raise ValueError(f'"{text}" is not a type: write such as "application/pdf" or "image/*"')
+    return text.lower()
+
+
+def words(text: str) -> str:
+    """Return words to look for."""
+    if not text.strip():
+        raise ValueError("empty: write a word or several")
+    return text
+
+
 def one_of(*choices: str) -> Check:
     """Return a check that accepts `choices` only."""
 
@@ -269,7 +313,14 @@ Verification = Annotated[str, Meta(extra={"check": one_of("off", "call-out")})]
 Uncertain = Annotated[str, Meta(extra={"check": one_of("accept", "defer")})]
 RateKey = Annotated[str, Meta(extra={"check": one_of("client", "network", "user")})]
 RuleAction = Annotated[str, Meta(extra={"check": one_of("strip", "block", "quarantine")})]
-ContainerAction = Annotated[str, Meta(extra={"check": one_of("allow", "strip", "block", "quarantine")})]
+ScreenAction = Annotated[str, Meta(extra={"check": one_of("allow", "strip", "block", "quarantine")})]
+RuleName = Annotated[str, Meta(extra={"check": plain_name})]
+GroupName = Annotated[str, Meta(extra={"check": plain_name})]
+Party = Annotated[str, Meta(extra={"check": party})]
+NameGlob = Annotated[str, Meta(extra={"check": name_glob})]
+TypeGlob = Annotated[str, Meta(extra={"check": type_glob})]
+Words = Annotated[str, Meta(extra={"check": words})]
+WhichDirection = Annotated[str, Meta(extra={"check": one_of("inbound", "outbound")})]
 SpfFailAction = Annotated[str, Meta(extra={"check": one_of("accept", "reject")})]
 DmarcAction = Annotated[str, Meta(extra={"check": one_of("report", "enforce")})]
 BareLineEnds = Annotated[str, Meta(extra={"check": one_of("refuse", "repair")})]

@@ -10,13 +10,13 @@ from shared.config.kinds import (
     BareLineEnds,
     BrokerUrl,
     Claim,
-    ContainerAction,
     Count,
     CountQuota,
     DmarcAction,
     DnsList,
     Domain,
     FilePath,
+    GroupName,
     HostedDomain,
     HttpUrl,
     IpAddress,
@@ -35,12 +35,14 @@ from shared.config.kinds import (
     RouteDomain,
     RouteUrl,
     RuleAction,
+    ScreenAction,
     Secret,
     SenderPattern,
     SpfFailAction,
     Uncertain,
     Verification,
 )
+from shared.config.screen_rule import ScreenRule
 from shared.config.units import Duration, Size
 
 
@@ -250,11 +252,15 @@ class Rules(Section, frozen=True):
     extra_extensions: tuple[str, ...] = ()
     allowed_extensions: tuple[str, ...] = ()
     banned_types: tuple[str, ...] | None = None
+    suspicious: ScreenAction = "strip"
+    """allow, strip, block or quarantine: for tier 2, which can carry programs but has good uses as well."""
+    suspicious_extensions: tuple[str, ...] | None = None
+    """None means the built-in tier 2 list."""
     ambiguous: AmbiguousAction = "quarantine"
     """pass, block or quarantine: for MIME that programs read in different ways."""
-    encrypted: ContainerAction = "quarantine"
+    encrypted: ScreenAction = "quarantine"
     """allow, strip, block or quarantine: for an archive or document that needs a password."""
-    unreadable: ContainerAction = "quarantine"
+    unreadable: ScreenAction = "quarantine"
     """The same for an archive over a limit, damaged, in several files, or packed by a method unknown here."""
 
 
@@ -262,7 +268,12 @@ class Screener(Section, frozen=True):
     """The attachment screener."""
 
     inbound: Rules = Rules(action="strip")
-    outbound: Rules = Rules(action="block", ambiguous="block", encrypted="allow", unreadable="block")
+    outbound: Rules = Rules(
+        action="block", suspicious="block", ambiguous="block", encrypted="allow", unreadable="block"
+    )
+    rule: tuple[ScreenRule, ...] = ()
+    groups: dict[GroupName, tuple[Pattern, ...]] = {}
+    """Addresses and domains under a name, for `senders` and `recipients` of rules."""
     organisation: str | None = None
     """Named in notices; default: the host name."""
     helpdesk: str | None = None

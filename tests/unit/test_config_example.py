@@ -17,7 +17,16 @@ EXAMPLE = ROOT / "sluice.example.toml"
 COMPOSE = ROOT / "deploy" / "compose" / "sluice.toml"
 NO_DEFAULT_SHOWN = {
     *("hostname", "broker", "postmaster", "hosted", "address", "certificate", "key", "client_ca", "users_file"),
-    *("organisation", "helpdesk", "banned_extensions", "banned_types", "nameservers", "route", "listener"),
+    *(
+        "organisation",
+        "helpdesk",
+        "banned_extensions",
+        "banned_types",
+        "suspicious_extensions",
+        "nameservers",
+        "route",
+        "listener",
+    ),
     *("next_hop", "recipients", "password", "service_passwords", "broker_password", "route_passwords"),
     *("per", "connections", "messages", "bytes", "exempt_trusted", "ipv4_prefix", "ipv6_prefix"),
     *("http_url", "http_ca", "token_issuer", "token_audience"),

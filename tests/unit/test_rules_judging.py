@@ -3,8 +3,7 @@
 import msgspec
 import pytest
 
-from services.screener import defaults
-from services.screener.rules import Finding, compile_rules, judge
+from services.screener.rules import Finding, compile_rules, defaults, judge
 from shared.config.model import Rules, Screener
 from shared.errors import ConfigError
 from shared.model import Action, Direction

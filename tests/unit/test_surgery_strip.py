@@ -213,7 +213,7 @@ def test_sizes_read_as_people_write_them(octets: int, text: str) -> None:
 @example("--x " * 30, "Example Org")
 @example("--ü " * 30, "Example Org")
 def test_no_line_of_a_notice_begins_as_a_delimiter(name: str, organisation: str) -> None:
-    notice = Notice(name, "a/b", 1, "00", "extension:exe", "ref", organisation, "help", "now", "then")
+    notice = Notice(name, "a/b", 1, "00", "extension:exe", "", "ref", organisation, "help", "now", "then")
     fields, body = notice_part(notice, b"\r\n")
     for line in (fields + body).split(b"\r\n"):
         assert not line.startswith(b"--")

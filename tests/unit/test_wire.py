@@ -118,14 +118,20 @@ NAMED = Message(
     msgspec.structs.replace(PLAIN.item, client=Client(address="192.0.2.7", name="mail.example.net")), PLAIN.content
 )
 
+SHADOWED = Message(
+    msgspec.structs.replace(PLAIN.item, verdict=Verdict(action=Action.PASS, at=1.0, shadow=("rule:try strip",))),
+    PLAIN.content,
+)
+
 GOLDENS = [
     ("v1-plain", PLAIN),
     ("v1-null-sender", NULL_SENDER),
     ("v1-every-field", EVERY_FIELD),
     ("v1-held", HELD),
     ("v1-named", NAMED),
+    ("v1-shadowed", SHADOWED),
 ]
-ADDED = {"hold_until": HELD.item, "name": NAMED.item.client}
+ADDED = {"hold_until": HELD.item, "name": NAMED.item.client, "shadow": SHADOWED.item.verdict}
 """Fields younger than `EVERY_FIELD`, each with the golden file that holds it."""
 
 

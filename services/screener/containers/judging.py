@@ -3,17 +3,19 @@
 from services.screener.containers.contents import Contents, Inside
 from services.screener.containers.member import Sign
 from services.screener.identity.names import is_deceptive
-from services.screener.rules import Finding, RuleSet, banned_extension
+from services.screener.rules import Finding, RuleSet, banned_extension, judge_member
 from shared.model import Action
 
 
 def judge_contents(contents: Contents, rules: RuleSet) -> Finding | None:
     """Return why an attachment is banned by its contents, or None: first what is inside, then what cannot be seen."""
-    if rules.action is not Action.PASS:
-        for inside in contents.inside:
-            what = _banned(inside, rules)
-            if what is not None:
-                return Finding(rules.action, f"member:{what}")
+    for inside in contents.inside:
+        own = judge_member(inside.names, (inside.declared,) if inside.declared else (), inside.detected, rules)
+        if own is not None and own.action is not Action.PASS:
+            return own
+        what = None if own is not None or rules.action is Action.PASS else _banned(inside, rules)
+        if what is not None:
+            return Finding(rules.action, f"member:{what}")
     for sign in sorted(contents.signs):
         action = rules.encrypted if sign is Sign.ENCRYPTED else rules.unreadable
         if action is not Action.PASS:

@@ -1,6 +1,7 @@
-"""What is banned where the configuration says nothing: tier 1 of SCREENING section 3.
+"""What is banned where the configuration says nothing.
 
-The names that at least four of ten mail systems block by default, and newer ones that are abused now.
+Tier 1, banned always and inside archives too: the names that at least four of ten mail systems block by default, and
+newer ones that are abused now. Tier 2: what can carry programs but is also sent for good reasons.
 """
 
 _COMMON = """
@@ -15,10 +16,18 @@ _NEWER = """
     msixbundle psd1 psm1 py pyw pyz rdp scpt search-ms searchconnector-ms settingcontent-ms slk terminal vhdx webloc
     website wim workflow wsb xbap
 """
+_SUSPICIOUS = """
+    ace arj cab docm dotm htm html iso lha lzh mht mhtml one onepkg potm ppa ppam ppsm pptm rar shtml sldm svg svgz
+    xhtml xla xlam xlsb xlsm xltm xz z
+"""
 _RECOGNISED = "elf macho"
 """Programs that are recognised by content and have no extension of their own."""
 
 EXTENSIONS = frozenset(f"{_COMMON} {_NEWER} {_RECOGNISED}".split())
+"""Tier 1."""
+
+SUSPICIOUS = frozenset(_SUSPICIOUS.split())
+"""Tier 2."""
 
 TYPES: dict[str, str] = {
     "application/x-msdownload": "exe",
