@@ -175,3 +175,21 @@ def test_sighup_with_nothing_new_changes_and_ends_nothing(house: House) -> None:
     assert house.reload()["files"] == []
     with house.talk() as talk:
         assert send(talk, "alice@example.org").startswith("250")
+
+
+def test_limits_are_reloaded_and_what_was_counted_stays(house: House) -> None:
+    """A client does not get its messages back by a change of something else, and a session obeys the new limits."""
+    limits = [{"per": "client", "messages": "2/h"}]
+    house.write(ingress={**house.config["ingress"], "rate": limits})
+    house.reload()
+    with house.talk() as talk:
+        assert [send(talk, "alice@example.org")[:3] for _ in range(2)] == ["250"] * 2
+        (house.folder / "clients.txt").write_text("127.0.0.5\n")
+        house.write(relay={**RELAY, "denied_clients_file": "clients.txt"})
+        house.reload()
+        assert talk.ask("MAIL FROM:<>").startswith("450 4.7.1 Too many messages")
+        with socket.create_connection(("127.0.0.1", house.ports[0]), 30, ("127.0.0.5", 0)) as denied:
+            assert Talk(denied).reply().startswith("554 5.7.1")
+        house.write(ingress={**house.config["ingress"], "rate": []})
+        house.reload()
+        assert send(talk, "alice@example.org").startswith("250")
