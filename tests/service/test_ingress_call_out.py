@@ -100,6 +100,13 @@ def test_what_says_nothing_of_the_recipient_is_uncertain(server: SmtpServer, key
         assert answer(front, "bob@example.org") == [OK]
 
 
+@pytest.mark.parametrize("step", [Drop(), Reset(), Hang(), "500 5.5.1 what"])
+def test_how_the_session_ends_does_not_matter(server: SmtpServer, step: Step) -> None:
+    server.script("QUIT", step)
+    with Front(door(server, uncertain="defer", timeout=Duration(1))) as front:
+        assert answer(front, "nobody@example.org", "bob@example.org") == [UNKNOWN, OK]
+
+
 def test_uncertain_is_not_believed_for_long(server: SmtpServer) -> None:
     server.script("RCPT", "450 4.2.0 later", "250 2.1.5 ok")
     with Front(door(server, uncertain="defer", uncertain_ttl=Duration(0.001))) as front:

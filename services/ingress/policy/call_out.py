@@ -163,7 +163,7 @@ class CallOuts:
             async with asyncio.timeout(seconds):
                 answer = await dialog.hold(self._tls) or await dialog.hold(None)
         except TimeoutError:
-            answer = None
+            answer = dialog.answer
         return answer or dialog.failed("no answer in time")
 
 
@@ -175,6 +175,8 @@ class Dialog:
         self._hostname = hostname
         self._recipient = recipient
         self._reached = False
+        self.answer: Answer | None = None
+        """Once it is known; how the session ends does not matter then."""
 
     def failed(self, detail: str) -> Answer:
         """Return an answer that is none."""
@@ -199,12 +201,13 @@ class Dialog:
             await _hello(smtp)
             if tls is not None and smtp.supports_extension("starttls") and not await self._start_tls(smtp, tls):
                 return None
-            answer = await self._ask(smtp)
-            await smtp.quit(timeout=QUIT_SECONDS)
+            self.answer = await self._ask(smtp)
+            with contextlib.suppress(*_ERRORS):
+                await smtp.quit(timeout=QUIT_SECONDS)
         except _ERRORS as error:
             return self.failed(f"{type(error).__name__}: {error}")
         else:
-            return answer
+            return self.answer
         finally:
             smtp.close()
 
