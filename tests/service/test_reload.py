@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.ingress.auth.users import add_user, remove_user
-from tests.support.front import TRUSTED, Talk
+from tests.support.front import STRANGER, TRUSTED, Talk
 from tests.support.house import REFUSED, RELAY, House, running, send
 from tests.support.ports import free_port
 from tests.support.processes import SLUICE
@@ -150,6 +150,47 @@ def test_users_who_come_and_go(house: House) -> None:
     remove_user(house.folder / "users", "bob")
     with pytest.raises(smtplib.SMTPAuthenticationError):
         login()
+
+
+def test_deny_lists_in_files(house: House) -> None:
+    """Of senders, destinations and clients; a session that is open when its client is denied goes on."""
+    entries = {
+        "denied_senders_file": "elsewhere.example",
+        "denied_destinations_file": "alice@example.org",
+        "denied_clients_file": STRANGER,
+    }
+    for name in entries:
+        (house.folder / name).write_text("")
+    house.write(relay={**RELAY, **{name: name for name in entries}})
+    house.reload()
+    with house.talk() as talk:
+        for name, entry in entries.items():
+            assert send(talk, "alice@example.org").startswith("250")
+            before = len(house.lines("reloaded"))
+            (house.folder / name).write_text(f"{entry} # since today\n")
+            assert house.wait_line("reloaded", before + 1)["files"] == [str(house.folder / name)]
+            if name == "denied_clients_file":
+                assert send(talk, "alice@example.org").startswith("250")
+                with socket.create_connection(("127.0.0.1", house.ports[0]), 30, (STRANGER, 0)) as late:
+                    assert Talk(late).reply().startswith("554 5.7.1")
+            else:
+                assert send(talk, "alice@example.org").startswith("550 5.7.1")
+            (house.folder / name).write_text("")
+            house.wait_line("reloaded", before + 2)
+    with house.talk() as talk:
+        assert send(talk, "alice@example.org").startswith("250")
+
+
+def test_what_was_counted_against_a_limit_is_not_forgotten(house: House) -> None:
+    house.write(ingress={**house.config["ingress"], "rate": [{"per": "client", "messages": "2/1d"}]})
+    house.reload()
+    with house.talk() as talk:
+        assert [send(talk, "alice@example.org")[:3] for _ in range(3)] == ["250", "250", "450"]
+        house.write(relay={**RELAY, "denied_senders": ["spammer.example"]})
+        house.reload()
+        assert send(talk, "alice@example.org").startswith("450")
+    with house.talk() as talk:
+        assert send(talk, "alice@example.org").startswith("450")
 
 
 def test_secrets_swapped_by_a_link_are_taken(tmp_path: Path) -> None:
