@@ -1,7 +1,5 @@
 """The screener as an app: parts put together, a worker that runs them."""
 
-from functools import partial
-
 from services.screener.containers.pool import Pool
 from services.screener.handler import Screener
 from services.screener.isolated import isolated
@@ -21,16 +19,23 @@ def build(config: Config, broker: Broker, *, clock: Clock = wall_clock) -> Stage
     settings = Settings.of(config)
     pool = Pool()
     limits = worker.Settings(config.screener.concurrency, float(config.screener.timeout))
-    at_work = Worker(
-        broker, Stage.SCREEN, Screener(settings, clock, pool), limits, isolated=isolated(settings), clock=clock
-    )
+    current = Screener(settings, clock, pool)
+    at_work = Worker(broker, Stage.SCREEN, current, limits, isolated=isolated(settings), clock=clock)
 
     def prepare(new: Config) -> Swap:
         changed = Settings.of(new)
+        successor = Screener(changed, clock, pool)
         timeout = float(new.screener.timeout)
-        return partial(at_work.change, Screener(changed, clock, pool), timeout, isolated(changed))
+
+        def swap() -> None:
+            nonlocal current
+            current = successor
+            at_work.change(successor, timeout, isolated(changed))
+
+        return swap
 
     async def close() -> None:
         pool.close()
+        await current.close()
 
     return StageApp(broker, at_work, prepare, close)

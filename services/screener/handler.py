@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from services.screener.antivirus.answer import Unavailable
+from services.screener.antivirus.ruling import pieces, wait, with_answer
 from services.screener.assess import Assessed, assess
 from services.screener.containers.contents import Contents
 from services.screener.containers.pool import Look, Pool
@@ -12,7 +14,7 @@ from services.screener.settings import Settings
 from services.screener.splitting import Split, groups, split
 from shared import log, metrics
 from shared.clock import Clock, wall_clock
-from shared.model import Message, Place, Send
+from shared.model import Action, Direction, Message, Place, Send
 
 OFF_THE_LOOP = 256 * 1024
 """Octets above which a message is screened in a thread, so that the loop keeps the broker's heartbeats."""
@@ -34,6 +36,7 @@ class Screener:
         self._settings = settings
         self._rules = settings.rules()
         self._house = settings.house()
+        self._clamd = settings.clamd()
         self._clock = clock
         self._log = log.get()
 
@@ -49,6 +52,11 @@ class Screener:
         except _MustWait:
             threads, look = self._pool.threads, self._pool.for_message()
             splits = await asyncio.get_running_loop().run_in_executor(threads, self._assess, message, now, look)
+        try:
+            splits = await self._scanned(splits, message.item.origin.direction)
+        except Unavailable as error:
+            self._log.warning("antivirus unavailable", id=message.item.id, error=str(error))
+            return [wait(message, error, now)]
         seconds = time.perf_counter() - started
         found: list[Send] = []
         for item, assessed in splits:
@@ -65,6 +73,23 @@ class Screener:
             for group in groups(self._rules[item.origin.direction], item)
         ]
         return split(item, outcomes)
+
+    async def _scanned(self, splits: list[Split], direction: Direction) -> list[Split]:
+        """Have scanned for viruses what would go on, once for all recipients. Raise Unavailable."""
+        going = [split for split in splits if split.assessed.verdict.action in {Action.PASS, Action.STRIP}]
+        if self._clamd is None or not going:
+            return splits
+        answer = await self._clamd.scan(pieces(going[0].assessed.screening))
+        rules = self._rules[direction]
+        return [
+            split._replace(assessed=with_answer(split.assessed, answer, rules)) if split in going else split
+            for split in splits
+        ]
+
+    async def close(self) -> None:
+        """Close sessions with the virus scanner."""
+        if self._clamd is not None:
+            await self._clamd.close()
 
     def _note(self, message: Message, assessed: Assessed, sends: list[Send], seconds: float) -> None:
         verdict, direction = assessed.verdict, message.item.origin.direction

@@ -4,6 +4,7 @@ from typing import Self
 
 import msgspec
 
+from services.screener.antivirus.clamd import Clamd
 from services.screener.assess import House
 from services.screener.rules import RuleSet, compile_rules
 from shared.config.model import Config, Rules, Screener
@@ -19,6 +20,9 @@ class Settings(msgspec.Struct, frozen=True):
     organisation: str
     helpdesk: str
     retention: float
+    antivirus: str | None
+    antivirus_timeout: float
+    antivirus_sessions: int
     inbound: Rules
     outbound: Rules
     rule: tuple[ScreenRule, ...] = ()
@@ -33,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True):
             organisation=config.screener.organisation or config.hostname,
             helpdesk=config.screener.helpdesk or config.relay.postmaster,
             retention=float(config.quarantine.retention),
+            antivirus=config.screener.antivirus,
+            antivirus_timeout=float(config.screener.antivirus_timeout),
+            antivirus_sessions=config.screener.antivirus_sessions,
             inbound=config.screener.inbound,
             outbound=config.screener.outbound,
             rule=config.screener.rule,
@@ -46,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True):
             Direction.INBOUND: compile_rules(self.inbound, Direction.INBOUND, screener),
             Direction.OUTBOUND: compile_rules(self.outbound, Direction.OUTBOUND, screener),
         }
+
+    def clamd(self) -> Clamd | None:
+        """Return the virus scanner, if there is one."""
+        return Clamd(self.antivirus, self.antivirus_timeout, self.antivirus_sessions) if self.antivirus else None
 
     def house(self) -> House:
         """Return what notices say about us."""

@@ -207,6 +207,20 @@ def route_files(text: str) -> list[str]:
     return parse_qs(urlsplit(text).query).get("ca", [])
 
 
+def clamd_url(text: str) -> str:
+    """Return clamd's address: "clamd://host:port", or "clamd:///path" of its UNIX socket."""
+    parts = urlsplit(text)
+    try:
+        is_one = parts.scheme == "clamd" and bool(parts.hostname) != bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or parts.query or parts.username:
+        raise ValueError(
+            f'"{text}" is not clamd\'s address: write "clamd://host:3310" or "clamd:///run/clamav/clamd.ctl"'
+        )
+    return text
+
+
 def http_url(text: str) -> str:
     """Return an http or https URL."""
     url = _split(text, ("http", "https"), '"http://rabbitmq:15672"')
@@ -304,6 +318,7 @@ NameServer = Annotated[str, Meta(extra={"check": name_server})]
 NextHop = Annotated[str, Meta(extra={"check": next_hop})]
 BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
 RouteUrl = Annotated[str, Meta(extra={"check": route_url, "files": route_files})]
+ClamdUrl = Annotated[str, Meta(extra={"check": clamd_url})]
 HttpUrl = Annotated[str, Meta(extra={"check": http_url})]
 OpsAddress = Annotated[str, Meta(extra={"check": ops_address})]
 CountQuota = Annotated[str, Meta(extra={"check": count_quota})]

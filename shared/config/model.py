@@ -10,6 +10,7 @@ from shared.config.kinds import (
     BareLineEnds,
     BrokerUrl,
     Claim,
+    ClamdUrl,
     Count,
     CountQuota,
     DmarcAction,
@@ -278,8 +279,15 @@ class Screener(Section, frozen=True):
     """Named in notices; default: the host name."""
     helpdesk: str | None = None
     """Whom a recipient may ask; default: the postmaster."""
+    antivirus: ClamdUrl | None = None
+    """"clamd://host:port", or "clamd:///path" of a UNIX socket; while it does not answer, mail waits."""
+    antivirus_timeout: Duration = Duration(60)
+    """For one message, all its parts included."""
+    antivirus_sessions: Count = 4
+    """Messages that are scanned at a time."""
     concurrency: Count = 16
-    timeout: Duration = Duration(60)
+    timeout: Duration = Duration(240)
+    """Cap on one message, longer than `antivirus_timeout` and what looking into archives may take."""
 
 
 class Delivery(Section, frozen=True):

@@ -67,10 +67,16 @@ def test_a_worker_is_replaced_after_its_jobs() -> None:
     pool = Pool(1, CAPS._replace(jobs=2), module=CHILD)
     try:
         look = pool.for_message()
-        first, second, third = (pid(look(b"x", ())) for _ in range(3))
+        first, second, third = (pid(look(b"x" * n, ())) for n in range(3))
         assert first == second != third
     finally:
         pool.close()
+
+
+def test_the_same_attachment_is_looked_into_once_for_a_message(pool: Pool) -> None:
+    look = pool.for_message()
+    assert look(b"same", ("a",)) is look(b"same", ("a",))
+    assert look(b"same", ("a",)) is not look(b"same", ("b",))
 
 
 def test_many_messages_at_once(pool: Pool) -> None:

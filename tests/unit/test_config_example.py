@@ -18,6 +18,7 @@ COMPOSE = ROOT / "deploy" / "compose" / "sluice.toml"
 NO_DEFAULT_SHOWN = {
     *("hostname", "broker", "postmaster", "hosted", "address", "certificate", "key", "client_ca", "users_file"),
     *(
+        "antivirus",
         "organisation",
         "helpdesk",
         "banned_extensions",

@@ -1,0 +1,56 @@
+"""From clamd's answer to what becomes of the message, and how long one waits while clamd is away; pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from services.screener.antivirus.answer import Answer, State, Unavailable
+from services.screener.assess import Assessed
+from services.screener.mime.decode import IDENTITY
+from services.screener.mime.part import Kind
+from services.screener.rules import RuleSet
+from services.screener.screening import Screening
+from shared.broker.topology import COMES_BACK_TO, Stage
+from shared.model import Action, Attempt, Message, Place, Send
+
+_WAIT = (5.0, 300.0)
+"""Seconds until clamd is asked again: at first, and at most."""
+
+
+def pieces(screening: Screening) -> Iterator[bytes]:
+    """Yield what is scanned: the message as it is, and every leaf that an encoding hides, decoded in every reading."""
+    yield screening.raw
+    for seen in screening.seen:
+        part = seen.part
+        if part.kind is Kind.LEAF and not IDENTITY.issuperset(part.description.encodings):
+            yield from filter(None, part.readings())
+
+
+def with_answer(assessed: Assessed, answer: Answer, rules: RuleSet) -> Assessed:
+    """Return the verdict with what clamd says added; the stricter of both actions.
+
+    A virus is never stripped: nobody misses the mail it came with (SCREENING section 5).
+    """
+    action, reason = {
+        State.CLEAN: (Action.PASS, ""),
+        State.ENCRYPTED: (rules.encrypted, "antivirus:encrypted"),
+        State.UNSCANNABLE: (rules.unreadable, "antivirus:unscannable"),
+        State.INFECTED: (rules.instead, f"virus:{answer.name[:100]}"),
+    }[answer.state]
+    if action is Action.PASS:
+        return assessed
+    if action is Action.STRIP:  # it is the message that clamd speaks of, not a part
+        action = rules.instead
+    verdict = assessed.verdict
+    changed = msgspec.structs.replace(verdict, action=action, reasons=(*verdict.reasons, reason))
+    return assessed._replace(verdict=changed, content=assessed.screening.raw)
+
+
+def wait(message: Message, error: Unavailable, now: float) -> Send:
+    """Return the message back to the screener's ladder, its failures not counted: however long clamd is away."""
+    item = message.item
+    shortest, longest = _WAIT
+    seconds = min(longest, max(shortest, (now - item.accepted_at) / 4))
+    again = item.tried(Attempt(at=now, stage=Stage.SCREEN, text=f"antivirus: {error}"[:500]))
+    again = msgspec.structs.replace(again, not_before=now + seconds)
+    return Send(Place(COMES_BACK_TO[Stage.SCREEN]), Message(again, message.content))
