@@ -117,9 +117,9 @@ def _hidden(name: bytes, value: bytes, start: int, end: int) -> Field:
 
 def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
     """Return a field, and those that some programs find inside its value (SCREENING 16)."""
-    found = [_field(match, anomalies)]
-    value = match[3]
-    if b"\r" in value and _BARE_CR.search(value.removesuffix(b"\r")):
+    value = match[3].removesuffix(b"\r")
+    found = [_field(match, value, anomalies)]
+    if b"\r" in value and _BARE_CR.search(value):
         found += [_hidden(m[1], m[2], match.start(), match.end()) for m in _AFTER_CR.finditer(value)]
     if b"\n" in value and not _SIGNED_LISTS.match(found[0].name):
         inside = [_hidden(m[1], m[2], match.start(), match.end()) for m in _HIDDEN.finditer(value)]
@@ -129,9 +129,10 @@ def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
     return found
 
 
-def _field(match: re.Match[bytes], anomalies: set[Anomaly]) -> Field:
+def _field(match: re.Match[bytes], value: bytes, anomalies: set[Anomaly]) -> Field:
     name = match[1].decode("ascii").lower()
-    value = _UNFOLD.sub(b"", match[3])
+    if b"\n" in value:
+        value = _UNFOLD.sub(b"", value)
     inside = _DIRTY_NAME.search(name) if match[2] or not _PLAIN_NAME.fullmatch(name) else None
     if inside is not None:
         anomalies.add(Anomaly.BAD_FIELD_NAME)
