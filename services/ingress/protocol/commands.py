@@ -34,7 +34,8 @@ def parse_command(line: bytes) -> Command | Refuse:
     if not (text.isprintable() if text.isascii() else _CONTROL.search(line) is None):
         return _refused(line, replies.BAD_OCTETS)
     verb, _, argument = text.partition(" ")
-    verb = verb.upper()
+    if verb.isascii():  # upper case makes ASCII letters of some that are not: of U+017F an S
+        verb = verb.upper()
     if verb in _OTHER_PROTOCOLS:
         # A browser or proxy made to talk to us must not go on to "send" a body full of commands.
         return replies.NO_BALANCER if verb == "PROXY" else replies.NOT_SMTP

@@ -9,7 +9,8 @@ from services.ingress import replies
 from services.ingress.replies import Refuse
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-_VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]+")
+_VALUE = re.compile(r"[!-<>-~]+")
+"""No parameter of ours takes more than ASCII, and upper case makes ASCII letters of some that are not."""
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 """RFC 3461 section 4: printable octets but `+` and `=`, and `+` with two hexadecimal digits."""
 _DATE_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?Z", re.ASCII)
