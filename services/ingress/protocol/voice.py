@@ -62,7 +62,7 @@ class Voice:
         """Say why not, under its rule in log and metric. Some, and one error too many, end the session."""
         self.record(refused, **fields)
         self.errors += refused.reply.is_permanent
-        if self.errors >= (MAX_ERRORS if self.is_stranger else MAX_ERRORS_OF_OURS):
+        if self.errors >= (MAX_ERRORS if self.is_stranger else MAX_ERRORS_OF_OURS) and not refused.ends:
             refused = replies.TOO_MANY_ERRORS
             self.record(refused)
         if refused.reply.code == 421 or refused.ends:
