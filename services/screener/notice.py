@@ -10,6 +10,7 @@ FILE_NAME = "Attachment-Removed.txt"
 REASONS = {
     "extension": "files of this kind may not be sent by e-mail here",
     "member": "it holds files of a kind that may not be sent by e-mail here",
+    "active": "it runs something when it is opened: a macro, a script or a program",
     "container": "what is in it cannot be seen, or is read in different ways by different programs",
     "type": "content of this kind may not be sent by e-mail here",
     "content": "its content is of a kind that may not be sent by e-mail here, whatever it is called",

@@ -13,9 +13,10 @@ from services.screener.mime.part import Kind, Part
 from services.screener.mime.tree import parse
 from services.screener.rules import Finding, RuleSet, judge_part, judge_suspicious, on_message
 from services.screener.verdict import Ruling, decide
-from shared.model import PartReport
+from shared.model import Action, PartReport
 
 _SHOWN_NAMES = 8
+_CMS = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 
 class Seen(NamedTuple):
@@ -69,6 +70,8 @@ def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
     for octets in part.readings():
         if readers_for(octets):
             finding = judge_contents(look(octets, part.description.names), rules)
+            if finding is not None and finding.action is Action.STRIP and _CMS & set(part.description.types):
+                finding = finding._replace(action=rules.instead)  # it is the text as well (SCREENING 42)
             if finding is not None:
                 return finding
     return None

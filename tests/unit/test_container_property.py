@@ -1,5 +1,6 @@
 """No octets make a reader raise, or unpack more than its budget."""
 
+import base64
 import bz2
 import lzma
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from services.screener.containers.budget import Limits
 from services.screener.containers.contents import look_inside
 from tests.support import archive_samples as archives
-from tests.support.mail_samples import EXE
+from tests.support import document_samples as documents
+from tests.support.mail_samples import EXE, with_exe
 
 FILES = {"a.txt": b"text " * 500, "sub/evil.exe": EXE, "inner.zip": archives.zip_of({"b.exe": EXE})}
 SEEDS = [
@@ -23,6 +25,14 @@ SEEDS = [
     archives.rar5(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 3}), ("c.txt", b"??", {"encrypted": 1})),
     archives.rar4(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 0x33})),
     *archives.by_installed_tools(),
+    documents.compound({"Macros/VBA/_VBA_PROJECT": b"x" * 5000, "\x01Ole10Native": documents.native(b"a.exe", EXE)}),
+    documents.outlook("a.exe", EXE),
+    documents.tnef(b"a.exe", EXE, "longer.exe"),
+    documents.rtf(documents.native(b"a.exe", EXE)[4:]),
+    documents.onenote(b"text", EXE),
+    documents.pdf(documents.embedded(EXE), compressed=b"1 0 <</S/Launch>>"),
+    b"<svg><image href='data:a/b;base64," + base64.b64encode(EXE) + b"'/></svg>",
+    archives.zip_of({"a.eml": with_exe()}),
 ]
 STARTS = [
     b"",
@@ -36,6 +46,11 @@ STARTS = [
     b"Rar!\x1a\x07\0",
     b"Rar!\x1a\x07\x01\0",
     b"MSCF\0\0\0\0",
+    b"%PDF-1.7 ",
+    b"{\\rtf1\\obj\\objdata ",
+    b'x\x9f>"\0\0\2',
+    b"0\x80\6\t*\x86H\x86\xf7\r\1\7\2",
+    b"<svg>;base64,data:,",
 ]
 SMALL = Limits(depth=4, members=50, expansion=200_000, always=200_000)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.screener.containers.budget import Budget, Limits
+from services.screener.containers.documents.office import member_signs
 from services.screener.containers.formats import SINGLE, is_volume, readers_for
 from services.screener.containers.member import ContainerError, Member, Reader, Sign
 from services.screener.identity.magic import Detected, detect
@@ -52,7 +53,7 @@ class _Walk:
         self.signs: set[Sign] = set()
 
     def descend(self, octets: bytes, names: tuple[str, ...], path: str, depth: int) -> None:
-        readers = readers_for(octets)
+        readers = readers_for(octets, inside=depth > 0)
         if readers and is_volume(names):
             self.signs.add(Sign.VOLUME)
         if readers and depth >= self.budget.limits.depth:
@@ -84,6 +85,7 @@ class _Walk:
         if content is not None and member.size and len(content) > member.size:
             self.signs.add(Sign.MALFORMED)
         self.inside.append(Inside(path[:1024], member.names, size, member.type, detected))
+        self.signs |= member_signs(member.names, content or b"")
         if content:
             self.descend(content, member.names, path, depth + 1)
 
@@ -93,7 +95,7 @@ class _Walk:
             return None
         stream = member.open()
         content, broken = self.budget.take(stream, _FIRST)
-        if broken is None and len(content) >= _FIRST and readers_for(content):
+        if broken is None and len(content) >= _FIRST and readers_for(content, inside=True):
             rest, broken = self.budget.take(stream, self.budget.limits.expansion)
             content += rest
         elif broken is None and not member.size:

@@ -7,6 +7,17 @@ from services.screener.containers.cabinet import SIGNATURE as CABINET
 from services.screener.containers.cabinet import read_cab
 from services.screener.containers.compressed import read_bzip2, read_gzip, read_xz, read_zstd
 from services.screener.containers.disk_image import is_closed, is_iso, read_closed, read_iso
+from services.screener.containers.documents.cms import is_signed_data, read_cms
+from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
+from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
+from services.screener.containers.documents.mail import is_mail, read_mail
+from services.screener.containers.documents.ole import read_ole
+from services.screener.containers.documents.onenote import SIGNATURE as ONENOTE
+from services.screener.containers.documents.onenote import read_onenote
+from services.screener.containers.documents.pdf import is_pdf, read_pdf
+from services.screener.containers.documents.rtf import is_rtf, read_rtf
+from services.screener.containers.documents.tnef import SIGNATURE as TNEF
+from services.screener.containers.documents.tnef import read_tnef
 from services.screener.containers.member import Reader
 from services.screener.containers.rar import NEW, OLD, read_rar
 from services.screener.containers.sevenzip import SIGNATURE as SEVENZIP
@@ -24,22 +35,34 @@ _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (OLD, read_rar),
     (NEW, read_rar),
     (CABINET, read_cab),
+    (COMPOUND, read_ole),
+    (TNEF, read_tnef),
+    (ONENOTE, read_onenote),
 )
 _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (is_zip, read_zip),
     (is_tar, read_tar),
     (is_iso, read_iso),
     (is_closed, read_closed),
+    (is_pdf, read_pdf),
+    (is_rtf, read_rtf),
+    (is_signed_data, read_cms),
+    (is_active, read_html),
+    (is_calendar, read_calendar),
 )
 SINGLE = frozenset({read_gzip, read_bzip2, read_xz, read_zstd})
 """Readers of files that hold one file: it is also called what the file is called without its suffix."""
 _VOLUME = re.compile(r"\.(?:7z|zip|rar|arj|tar)\.\d{3}$|\.(?:r|z)\d\d$|\.part0*[0-9]{1,4}\.rar$", re.IGNORECASE)
 
 
-def readers_for(octets: bytes) -> list[Reader]:
-    """Return every reader that has something to read; more than one for a file of several natures (SCREENING 70)."""
+def readers_for(octets: bytes, *, inside: bool = False) -> list[Reader]:
+    """Return every reader that has something to read; more than one for a file of several natures (SCREENING 70).
+
+    `inside` says that it was in another file: mail is looked for there only, elsewhere it is part of the message.
+    """
     found = [reader for start, reader in _BY_START if octets.startswith(start)]
-    return found + [reader for test, reader in _BY_TEST if test(octets)]
+    found += [reader for test, reader in _BY_TEST if test(octets)]
+    return [*found, read_mail] if inside and not found and is_mail(octets) else found
 
 
 def is_volume(names: Iterable[str]) -> bool:

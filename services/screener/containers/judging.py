@@ -17,10 +17,19 @@ def judge_contents(contents: Contents, rules: RuleSet) -> Finding | None:
         if what is not None:
             return Finding(rules.action, f"member:{what}")
     for sign in sorted(contents.signs):
-        action = rules.encrypted if sign is Sign.ENCRYPTED else rules.unreadable
+        action = _action_on(sign, rules)
         if action is not Action.PASS:
             return Finding(action, sign.value)
     return None
+
+
+def _action_on(sign: Sign, rules: RuleSet) -> Action:
+    """Return what becomes of a container for a sign; scripts of forms are noted, and let through."""
+    if sign is Sign.ENCRYPTED:
+        return rules.encrypted
+    if sign is Sign.SCRIPT:
+        return Action.PASS
+    return rules.suspicious if sign.startswith("active:") else rules.unreadable
 
 
 def _banned(inside: Inside, rules: RuleSet) -> str | None:

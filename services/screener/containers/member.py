@@ -9,7 +9,10 @@ CHUNK = 64 * 1024
 
 
 class Sign(StrEnum):
-    """What is to be said of a container as a whole, as it stands in verdicts (SCREENING 57 to 68)."""
+    """What is to be said of a container as a whole, as it stands in verdicts (SCREENING 57 to 68).
+
+    `container:` is about how far one can see into it, `active:` about what it does.
+    """
 
     ENCRYPTED = "container:encrypted"
     OVER_LIMIT = "container:over-limit"
@@ -18,6 +21,16 @@ class Sign(StrEnum):
     UNREADABLE = "container:unreadable"
     """A method that cannot be undone here."""
     VOLUME = "container:multi-volume"
+    MACRO = "active:macro"
+    REMOTE = "active:remote-content"
+    """A template, an object or a formula that the program fetches or starts when the document is opened."""
+    LAUNCH = "active:launch"
+    """A document that starts a program."""
+    SCRIPT = "active:script"
+    """A document with a script of the harmless kind that forms have."""
+    SMUGGLING = "active:html-smuggling"
+    """A page whose script hands a file to the reader."""
+    SCRIPTED_IMAGE = "active:scripted-image"
 
 
 class ContainerError(Exception):
