@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
 from shared.broker import quarantine
-from shared.broker.port import Kept, Operator
+from shared.broker.port import Entry, Kept, Operator, Reindexed
 from shared.config.model import Config
 from shared.errors import SluiceError
 from shared.model import Item
@@ -21,23 +22,38 @@ from shared.model import Item
 app = typer.Typer(no_args_is_help=True, help="Messages kept back by the screener, or that could not be returned.")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Message ids, as `quarantine list` shows them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message id, as `quarantine list` shows it.")]
 
 
 @app.command("list")
-def list_kept(config: ConfigOption = None) -> None:
-    """List what is kept, the oldest first.
+def list_kept(as_json: AsJson = False, config: ConfigOption = None) -> None:
+    """List what is kept, the oldest first, and until when.
 
     Example: `sluice quarantine list`
     """
-    shown = table("id", "accepted", "direction", "from", "to", "octets", "reason", numbers=("octets",))
-    for entry in run(_with_operator(load_config(config), quarantine.list_kept)):
+    loaded = load_config(config)
+    retention = float(loaded.quarantine.retention)
+    now = time.time()
+
+    async def kept(operator: Operator) -> list[Entry]:
+        return await quarantine.list_kept(operator, now - retention)
+
+    entries = run(_with_operator(loaded, kept))
+    if as_json:
+        for entry in entries:
+            typer.echo(_json(entry.queue, entry.item, entry.octets, entry.kept_at, retention))
+        return
+    shown = table("id", "accepted", "until", "direction", "from", "to", "octets", "reason", numbers=("octets",))
+    for entry in entries:
+        until = "" if entry.kept_at is None else _time(entry.kept_at + retention)
         item, octets, reason = entry.item, str(entry.octets), entry.reason or ""
         if item is None:
-            row = ("?", "", "", "", "", octets, reason or "does not decode")
+            row = ("?", "", until, "", "", "", octets, reason or "does not decode")
         else:
             sender = item.envelope.sender or "<>"
-            row = (item.id, _time(item.accepted_at), item.origin.direction, sender, _to(item), octets, reason)
+            times = _time(item.accepted_at), until
+            row = (item.id, *times, item.origin.direction, sender, _to(item), octets, reason)
         shown.add_row(*(_plain(text) for text in row))
     console().print(shown)
 
@@ -46,6 +62,7 @@ def list_kept(config: ConfigOption = None) -> None:
 def show(
     message_id: Id,
     raw: Annotated[bool, typer.Option("--raw", help="Write the original message, byte for byte.")] = False,
+    as_json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
     """Show one message: envelope, verdict, parts that a rule acted on, header fields.
@@ -56,7 +73,9 @@ def show(
     async def find(operator: Operator) -> list[Kept]:
         return await quarantine.show(operator, message_id)
 
-    copies = [kept for kept in run(_with_operator(load_config(config), find)) if kept.message is not None]
+    loaded = load_config(config)
+    retention = float(loaded.quarantine.retention)
+    copies = [kept for kept in run(_with_operator(loaded, find)) if kept.message is not None]
     if not copies:
         raise _no_such(message_id)
     if raw:
@@ -64,11 +83,17 @@ def show(
         sys.stdout.buffer.write(copies[0].message.content)
         sys.stdout.buffer.flush()
         return
+    if as_json:
+        for kept in copies:
+            assert kept.message is not None  # noqa: S101  (the same)
+            message = kept.message
+            typer.echo(_json(kept.queue, message.item, len(message.content), kept.kept_at, retention))
+        return
     out = console()
     for kept in copies:
         assert kept.message is not None  # noqa: S101  (the same)
         item, content = kept.message.item, kept.message.content
-        out.print(_facts(kept, item, len(content)))
+        out.print(_facts(kept, item, len(content), retention))
         if item.verdict is not None and item.verdict.parts:
             out.print()
             out.print(_parts(item))
@@ -111,6 +136,23 @@ def delete(
     run(_each(loaded, message_ids, quarantine.delete, "deleted"))
 
 
+@app.command()
+def reindex(config: ConfigOption = None) -> None:
+    """Make the list of what is kept anew out of the originals: after a message about the index in a log.
+
+    Example: `sluice quarantine reindex`
+    """
+    found = run(_reindexed(load_config(config)))
+    typer.echo(f"{found.kept} kept, {found.added} added to the list, {found.dropped} dropped from it")
+    if found.undecodable:
+        typer.echo(f"{found.undecodable} of them cannot be read", err=True)
+
+
+async def _reindexed(config: Config) -> Reindexed:
+    async with operating(config) as operator:
+        return await operator.reindex()
+
+
 async def _each(
     config: Config, message_ids: list[str], change: Callable[[Operator, str], Coroutine[Any, Any, int]], done: str
 ) -> None:
@@ -135,7 +177,20 @@ def _no_such(message_id: str) -> SluiceError:
     return SluiceError(f"{message_id}: not in quarantine; see: sluice quarantine list")
 
 
-def _facts(kept: Kept, item: Item, octets: int) -> Table:
+def _json(queue: str, item: Item | None, octets: int, kept_at: float | None, retention: float) -> str:
+    """Return one line: where it is, until when, envelope and verdict as they travel."""
+    fields = {
+        "id": item.id if item else None,
+        "queue": queue,
+        "octets": octets,
+        "kept_at": kept_at,
+        "expires_at": None if kept_at is None else kept_at + retention,
+        "item": item,
+    }
+    return msgspec.json.encode(fields).decode()
+
+
+def _facts(kept: Kept, item: Item, octets: int, retention: float) -> Table:
     shown = table("", "")
     shown.show_header = False
     client = item.client
@@ -144,6 +199,7 @@ def _facts(kept: Kept, item: Item, octets: int) -> Table:
         "id": item.id,
         "kept in": kept.queue,
         "reason": kept.reason or item.reason or "",
+        "kept until": "" if kept.kept_at is None else _time(kept.kept_at + retention),
         "accepted": f"{_time(item.accepted_at)} ({item.origin})",
         "client": f"{client.address} {client.helo or ''} {client.user or ''}".strip() if client else "",
         "from": item.envelope.sender or "<>",

@@ -6,16 +6,12 @@ from typing import Annotated
 import typer
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from shared.broker import rescreen as again
 from shared.broker.adapters import shown_url
 from shared.broker.port import Depth
 from shared.config.model import Config
 
 app = typer.Typer(no_args_is_help=True, help="Mail in the queues.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `status` a command of its own while it is the only one."""
 
 
 @app.command()
@@ -39,6 +35,29 @@ def status(
     shown.add_row("total", str(sum(depth.ready for depth in depths)), in_hand, str(_sum(depths)), style="bold")
     console().print(f"Broker {shown_url(loaded)}")
     console().print(shown)
+
+
+@app.command()
+def rescreen(config: ConfigOption = None) -> None:
+    """Run the rules again over everything that waits for delivery, such as after a change of them.
+
+    What delivery has in hand at this moment goes on; what was released from quarantine, and reports, are left alone.
+
+    Example: `sluice queue rescreen`
+    """
+    moved = run(_rescreen(load_config(config)))
+    shown = table("queue", "sent back", numbers=("sent back",))
+    for queue, count in moved.items():
+        if count:
+            shown.add_row(queue, str(count))
+    shown.add_section()
+    shown.add_row("total", str(sum(moved.values())), style="bold")
+    console().print(shown)
+
+
+async def _rescreen(config: Config) -> dict[str, int]:
+    async with operating(config) as operator:
+        return await again.rescreen(operator)
 
 
 def _sum(depths: Iterable[Depth]) -> int:

@@ -101,6 +101,7 @@ class Handler:
                 reply=str(outcome.reply),
                 attempt=item.attempt + 1,
                 seconds=round(seconds, 3),
+                released_by=item.release.by if item.release else None,
             )
         for kind in settled.reports:
             metrics.reports.labels(kind).inc()

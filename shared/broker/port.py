@@ -1,9 +1,9 @@
 """The broker as the product sees it. Two adapters implement it, one contract suite runs on both."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from shared.model import Message, Send
+from shared.model import Item, Message, Send
 
 
 class Received(Protocol):
@@ -95,6 +95,29 @@ class Kept(NamedTuple):
     """None if the body does not decode."""
     body: bytes
     reason: str | None
+    kept_at: float | None = None
+    """When it was kept; its expiry counts from then."""
+
+
+class Entry(NamedTuple):
+    """One message in quarantine without its content."""
+
+    queue: str
+    item: Item | None
+    """None if the body does not decode."""
+    octets: int
+    """Size of the content, or of the body that does not decode."""
+    reason: str | None
+    kept_at: float | None
+
+
+class Reindexed(NamedTuple):
+    """What a rebuild of the quarantine's list has found."""
+
+    kept: int
+    added: int
+    dropped: int
+    undecodable: int
 
 
 class Operator(Protocol):
@@ -106,6 +129,21 @@ class Operator(Protocol):
 
     def kept(self, queues: Sequence[str]) -> AsyncIterator[Kept]:
         """Iterate over everything in the given queues, leaving it there."""
+        ...
+
+    def quarantined(self) -> AsyncIterator[Entry]:
+        """Iterate over the list of what is in quarantine; no original is touched where there is a list apart."""
+        ...
+
+    async def reindex(self) -> Reindexed:
+        """Make that list anew out of the originals: they are what counts."""
+        ...
+
+    async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
+        """Replace each message of a queue that is in nobody's hand by what follows from it; None leaves it.
+
+        What follows is durable before the message is gone. Return how many were replaced.
+        """
         ...
 
     async def remove(self, queue: str, message_id: str) -> bool:

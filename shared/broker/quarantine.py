@@ -1,16 +1,17 @@
 """What an operator does with quarantined mail, on either broker: list, show, release, delete.
 
-One id may be kept more than once: the screener keeps a whole message, delivery the part of it that could not be
-returned to anybody. Every operation means all copies of an id.
+On RabbitMQ the list of what is kept stands apart from the originals (port.Operator). One id may be kept more than
+once: the screener keeps a whole message, delivery the part of it that could not be returned to anybody. Every
+operation means all copies of an id.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 
-from shared.broker.port import Kept, Operator
+from shared.broker.port import Entry, Kept, Operator
 from shared.broker.topology import QUARANTINE_BUCKETS, bucket_queue
-from shared.model import Item, Message, Place, Release, Send
+from shared.model import Message, Place, Release, Send
 from shared.split import by_destination
 
 BUCKETS = tuple(bucket_queue(day) for day in range(QUARANTINE_BUCKETS))
@@ -18,26 +19,24 @@ RELEASED = 1000
 """Splits of a release are numbered above this, so that their keys differ from those of the screener's splits."""
 
 
-class Entry(NamedTuple):
-    """One kept message without its content."""
-
-    queue: str
-    item: Item | None
-    """None if the body does not decode."""
-    octets: int
-    """Size of the content, or of the body that does not decode."""
-    reason: str | None
-
-
-async def list_kept(operator: Operator) -> list[Entry]:
-    """Return everything in quarantine, the oldest first; contents are not held in memory."""
-    entries = [_entry(kept) async for kept in operator.kept(BUCKETS)]
+async def list_kept(operator: Operator, kept_since: float = 0.0) -> list[Entry]:
+    """Return everything in quarantine, the oldest first; what was kept before `kept_since` has expired."""
+    entries = [entry async for entry in operator.quarantined() if (entry.kept_at or kept_since) >= kept_since]
     return sorted(entries, key=lambda entry: (entry.item.id if entry.item else "", entry.queue))
 
 
 async def show(operator: Operator, message_id: str) -> list[Kept]:
-    """Return every copy of one message, contents included; empty if there is none."""
-    return [kept async for kept in operator.kept(BUCKETS) if kept.message and kept.message.item.id == message_id]
+    """Return every copy of one message, contents included; empty if there is none.
+
+    Only the buckets that the list names are read; all of them if it knows nothing of the message, or is wrong.
+    """
+    listed = [entry async for entry in operator.quarantined() if entry.item and entry.item.id == message_id]
+    buckets = list(dict.fromkeys(entry.queue for entry in listed))
+    return await _copies(operator, buckets, message_id) or await _copies(operator, BUCKETS, message_id)
+
+
+async def _copies(operator: Operator, buckets: Sequence[str], message_id: str) -> list[Kept]:
+    return [kept async for kept in operator.kept(buckets) if kept.message and kept.message.item.id == message_id]
 
 
 async def release(operator: Operator, message_id: str, by: str, now: float) -> int:
@@ -78,10 +77,3 @@ def _who(message: Message) -> tuple[str, ...]:
 async def _remove(operator: Operator, copies: list[Kept], message_id: str) -> None:
     for queue in dict.fromkeys(kept.queue for kept in copies):
         await operator.remove(queue, message_id)
-
-
-def _entry(kept: Kept) -> Entry:
-    if kept.message is None:
-        return Entry(kept.queue, None, len(kept.body), kept.reason)
-    item = kept.message.item
-    return Entry(kept.queue, item, len(kept.message.content), kept.reason or item.reason)

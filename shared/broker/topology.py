@@ -236,5 +236,7 @@ def permissions() -> dict[User, Permission]:
         User.INGRESS: Permission(nothing, own(User.INGRESS), nothing),
         User.SCREENER: Permission(nothing, own(User.SCREENER), r"^mail\.screen(\.large)?$"),
         User.DELIVERY: Permission(nothing, own(User.DELIVERY), r"^mail\.(deliver|redeliver)(\.large)?$"),
-        User.OPERATOR: Permission(nothing, own(User.OPERATOR), r"^mail\.(quarantine\..*|dead)$"),
+        User.OPERATOR: Permission(
+            nothing, own(User.OPERATOR), r"^mail\.(quarantine\..*|dead|(deliver|redeliver)(\..*)?)$"
+        ),
     }

@@ -15,8 +15,8 @@ from tests.support.processes import ROOT
 
 COMMANDS = [
     *(["up"], ["ingress"], ["screener"], ["delivery"], ["demo"], ["check"], ["screen"]),
-    *(["user", "add"], ["user", "remove"], ["user", "list"], ["queue", "status"]),
-    *(["quarantine", command] for command in ("list", "show", "release", "delete")),
+    *(["user", "add"], ["user", "remove"], ["user", "list"], ["queue", "status"], ["queue", "rescreen"]),
+    *(["quarantine", command] for command in ("list", "show", "release", "delete", "reindex")),
     *(["broker", "apply"], ["broker", "check"]),
 ]
 
@@ -160,6 +160,16 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
     assert [line.split()[0] for line in listed.out.splitlines()] == ["id", *ids]
     assert "b@example.org +1" in listed.out
     assert "2026-11-18 11:06:40Z" in listed.out
+    lines = [json.loads(line) for line in sluice("quarantine", "list", "--json", cwd=tmp_path).out.splitlines()]
+    assert [line["id"] for line in lines] == ids
+    assert lines[0]["expires_at"] == lines[0]["kept_at"] + 30 * 86400
+    (facts,) = [
+        json.loads(line) for line in sluice("quarantine", "show", ids[0], "--json", cwd=tmp_path).out.splitlines()
+    ]
+    assert facts == lines[0]
+    assert facts["item"]["verdict"]["parts"][0]["rule"] == "extension:exe"
+    assert facts["item"]["envelope"]["recipients"][1]["address"] == "c@example.org"
+    assert sluice("quarantine", "reindex", cwd=tmp_path).out.startswith("3 kept, 0 added")
     shown = sluice("quarantine", "show", ids[0], cwd=tmp_path).out
     for text in ("192.0.2.1", "b@example.org, c@example.org", "extension:exe", "Subject: ", "run\ufffd.exe"):
         assert text in shown
@@ -176,6 +186,7 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
     assert rows["total"] == ["3", "0", "0"]
     assert "mail.dead" not in rows
     assert "mail.dead" in sluice("queue", "status", "--all", cwd=tmp_path).out
+    assert sluice("queue", "rescreen", cwd=tmp_path).out.split() == ["queue", "sent", "back", "total", "0"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from shared import log, wire
-from shared.broker.rabbitmq import properties
+from shared.broker.rabbitmq import index, properties
 from shared.broker.rabbitmq.link import Link
 from shared.broker.rabbitmq.sender import Sender
 from shared.broker.rabbitmq.settings import Address, Settings
@@ -65,6 +65,11 @@ class RabbitBroker:
         """Make a body that does not decode durable in `mail.dead`."""
         await self._sender.send(Place.DEAD, body, properties.for_undecodable(reason, self._user, self._clock()))
 
+    async def index(self, record: index.Record) -> None:
+        """Add a record to the quarantine's list. Raise BrokerError if it is not stored."""
+        made = properties.for_index(self._user, self._clock())
+        await self._sender.send(QUARANTINE_INDEX, index.encode(record), made)
+
     def trouble(self) -> str | None:
         """Return why new mail should be refused now, or None."""
         trouble = self._sender.trouble()
@@ -96,7 +101,8 @@ class RabbitBroker:
         queue = queue_for(send.place, len(body), item.not_before, now)
         await self._sender.send(queue, body, properties.for_item(item, self._user, now))
         if send.place is Place.QUARANTINE:  # the original first: an entry must never point at nothing
-            entry = properties.index_entry(item, queue)
+            octets = len(send.message.content)
+            entry = index.encode(index.Record(bucket=queue, item=item, octets=octets, at=now))
             reason = await self._sender.note(QUARANTINE_INDEX, entry, properties.for_item(item, self._user, now))
             if reason is not None:  # the bucket is complete without it; failing now would store the original again
                 log.get().warning("quarantined, but not in the index", id=item.id, bucket=queue, reason=reason)

@@ -6,22 +6,28 @@ see it meanwhile, and each look counts against a delivery limit, which these que
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC
 
 from aiormq import AMQPError, Channel
 from aiormq.abc import DeliveredMessage
 
-from shared import wire
-from shared.broker.port import Depth, Kept
+from shared import log, wire
+from shared.broker.port import Depth, Entry, Kept, Reindexed
+from shared.broker.rabbitmq import index
 from shared.broker.rabbitmq.broker import DEFAULTS, RabbitBroker
 from shared.broker.rabbitmq.explain import explain, is_ours
 from shared.broker.rabbitmq.link import Link, open_channel
 from shared.broker.rabbitmq.properties import REASON
 from shared.broker.rabbitmq.settings import Address, Settings
-from shared.broker.topology import User, quorum_queues
+from shared.broker.topology import QUARANTINE_BUCKETS, User, bucket_queue, quorum_queues
 from shared.clock import Clock, wall_clock
-from shared.errors import BrokerUnavailable, WireError
-from shared.model import Send
+from shared.errors import BrokerError, BrokerUnavailable, WireError
+from shared.model import Message, Send
+
+_BUCKET = re.compile(r"mail\.quarantine\.\d\d")
 
 
 async def connect_operator(url: str, settings: Settings = DEFAULTS, *, clock: Clock = wall_clock) -> "RabbitOperator":
@@ -65,8 +71,61 @@ class RabbitOperator:
                 async for message in messages:
                     yield _kept(queue, message)
 
+    async def quarantined(self) -> AsyncIterator[Entry]:
+        """Iterate over the quarantine's list: no original is touched."""
+        mark = uuid.uuid4().hex
+        await self._broker.index(index.Record(mark=mark))
+        async with self._channel() as channel, asyncio.timeout(self._settings.confirm_timeout):
+            records = await index.read(channel, mark)
+        for entry in index.alive(records):
+            yield entry
+
+    async def reindex(self) -> Reindexed:
+        """Add what the list lacks, drop what no bucket holds. What somebody looks at meanwhile seems absent."""
+        listed = {(entry.queue, entry.item.id): entry async for entry in self.quarantined() if entry.item}
+        buckets = [bucket_queue(day) for day in range(QUARANTINE_BUCKETS)]
+        there: set[tuple[str, str]] = set()
+        kept = added = undecodable = 0
+        async for each in self.kept(buckets):
+            kept += 1
+            if each.message is None:
+                undecodable += 1
+                continue
+            item = each.message.item
+            there.add((each.queue, item.id))
+            if (each.queue, item.id) not in listed:
+                added += 1
+                octets = len(each.message.content)
+                await self._broker.index(index.Record(bucket=each.queue, item=item, octets=octets, at=each.kept_at))
+        gone = [place for place in listed if place not in there]
+        for queue, message_id in gone:
+            await self._broker.index(index.Record(bucket=queue, gone=message_id))
+        return Reindexed(kept, added, len(gone), undecodable)
+
+    async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
+        """Replace each message of a queue by what follows from it, one after the other."""
+        moved = 0
+        async with self._channel() as channel, _look(channel, queue) as messages:
+            async for message in messages:
+                found = _kept(queue, message).message
+                sends = None if found is None else follows(found)
+                if sends is not None:
+                    await self._broker.publish(sends)
+                    await channel.basic_ack(message.delivery_tag or 0)
+                    moved += 1
+        return moved
+
     async def remove(self, queue: str, message_id: str) -> bool:
         """Delete every copy of a message; reads the whole queue."""
+        removed = await self._remove(queue, message_id)
+        if removed and _BUCKET.fullmatch(queue):
+            try:
+                await self._broker.index(index.Record(bucket=queue, gone=message_id))
+            except BrokerError as error:  # the list names something that is no longer there, which `reindex` mends
+                log.get().warning("removed, but still in the index", id=message_id, bucket=queue, error=str(error))
+        return removed
+
+    async def _remove(self, queue: str, message_id: str) -> bool:
         removed = False
         async with self._channel() as channel, _look(channel, queue) as messages:
             async for message in messages:
@@ -125,8 +184,10 @@ async def _look(channel: Channel, queue: str) -> AsyncIterator[AsyncIterator[Del
 def _kept(queue: str, message: DeliveredMessage) -> Kept:
     headers = message.header.properties.headers or {}
     reason = headers.get(REASON)
+    stamp = message.header.properties.timestamp
+    kept_at = None if stamp is None else stamp.replace(tzinfo=UTC).timestamp()
     try:
         decoded = wire.decode(message.body)
     except WireError as error:
-        return Kept(queue, None, message.body, str(reason) if reason is not None else str(error))
-    return Kept(queue, decoded, message.body, decoded.item.reason)
+        return Kept(queue, None, message.body, str(reason) if reason is not None else str(error), kept_at)
+    return Kept(queue, decoded, message.body, decoded.item.reason, kept_at)

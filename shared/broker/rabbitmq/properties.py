@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import msgspec
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
 
@@ -46,9 +45,15 @@ def for_undecodable(reason: str, user: User, now: float) -> Basic.Properties:
     )
 
 
-def index_entry(item: Item, bucket: str) -> bytes:
-    """Return the body of the quarantine index's entry: the item and the bucket that holds the original."""
-    return msgspec.json.encode({"bucket": bucket, "item": item})
+def for_index(user: User, now: float) -> Basic.Properties:
+    """Return the properties of a record of the quarantine's list that speaks of no item of its own."""
+    return Basic.Properties(
+        message_id=f"index.{now:.6f}",
+        message_type="index",
+        app_id=user.value,
+        delivery_mode=PERSISTENT,
+        timestamp=datetime.fromtimestamp(now, UTC),
+    )
 
 
 def returns_of(properties: Basic.Properties) -> int:

@@ -69,6 +69,18 @@ class SqliteBroker:
         """Return when every send is committed and fsynced: all of them, or none."""
         if not sends:
             return
+        rows = await self._rows(sends)
+        self._check_space(rows, new_mail=any(send.place is Place.SCREEN for send in sends))
+        await self._put(rows)
+
+    async def replace(self, seq: int, sends: Sequence[Send]) -> bool:
+        """Commit sends in the place of one body, unless it is in somebody's hand by now or gone: then return False."""
+        rows = await self._rows(sends)
+        return await self._writer.submit(
+            lambda connection: store.replace(connection, seq, rows), octets=sum(len(row.body) for row in rows)
+        )
+
+    async def _rows(self, sends: Sequence[Send]) -> list[store.Row]:
         now = self._clock()
         rows = []
         for send in sends:
@@ -78,8 +90,7 @@ class SqliteBroker:
                 raise MessageTooLarge(f"{item.id}: {len(body)} octets, the queue file takes {self._options.max_octets}")
             queue, due_at = store.destination(send.place, len(body), item.not_before, now)
             rows.append(store.Row(queue, due_at, item.id, body, item.reason))
-        self._check_space(rows, new_mail=any(send.place is Place.SCREEN for send in sends))
-        await self._put(rows)
+        return rows
 
     async def park(self, body: bytes, reason: str) -> None:
         """Commit a body that does not decode to `mail.dead`."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared import wire
-from shared.broker.port import Depth, Kept
+from shared.broker.port import Depth, Entry, Kept, Reindexed
 from shared.broker.sqlite import schema, store
 from shared.broker.sqlite.broker import Options, SqliteBroker
 from shared.broker.sqlite.lock import holder
-from shared.broker.topology import STEPS, WORK, Stage, quorum_queues, twin, wait_queue
+from shared.broker.topology import QUARANTINE_BUCKETS, STEPS, WORK, Stage, bucket_queue, quorum_queues, twin, wait_queue
 from shared.errors import BrokerUnavailable, WireError
-from shared.model import Send
+from shared.model import Message, Send
 
 T = TypeVar("T")
 
@@ -57,7 +57,34 @@ class SqliteOperator:
                     message = wire.decode(found.body)
                 except WireError:
                     message = None
-                yield Kept(queue, message, found.body, found.reason)
+                yield Kept(queue, message, found.body, found.reason, found.due_at)
+
+    async def quarantined(self) -> AsyncIterator[Entry]:
+        """Iterate over what is in quarantine; the file itself is the list."""
+        async for kept in self.kept([bucket_queue(day) for day in range(QUARANTINE_BUCKETS)]):
+            item = kept.message.item if kept.message else None
+            octets = len(kept.message.content if kept.message else kept.body)
+            reason = kept.reason or (item.reason if item else None)
+            yield Entry(kept.queue, item, octets, reason, kept.kept_at)
+
+    async def reindex(self) -> Reindexed:
+        """Count what is kept: there is no list apart."""
+        found = [entry.item is None async for entry in self.quarantined()]
+        return Reindexed(len(found), 0, 0, sum(found))
+
+    async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
+        """Replace each message of a queue by what follows from it, each in one transaction."""
+        moved = 0
+        place = (0.0, 0)
+        while (found := await self._after(queue, *place)) is not None:
+            place = (found.due_at, found.seq)
+            try:
+                sends = follows(wire.decode(found.body))
+            except WireError:
+                continue
+            if sends is not None:
+                moved += await self._broker.replace(found.seq, sends)
+        return moved
 
     async def remove(self, queue: str, message_id: str) -> bool:
         """Delete every copy of one kept message; False if there was none."""

@@ -116,6 +116,15 @@ def remove(connection: sqlite3.Connection, queue: str, message_id: str) -> bool:
     return bool(seqs)
 
 
+def replace(connection: sqlite3.Connection, seq: int, rows: Iterable[Row]) -> bool:
+    """Store `rows` in the place of one body; False, and nothing changed, if it is leased or gone."""
+    if not connection.execute("DELETE FROM item WHERE seq = ? AND leased = 0", (seq,)).rowcount:
+        return False
+    connection.execute("DELETE FROM body WHERE seq = ?", (seq,))
+    put(connection, rows)
+    return True
+
+
 def purge(connection: sqlite3.Connection, kept_since: float, limit: int) -> int:
     """Delete at most `limit` quarantined bodies stored before `kept_since`; return how many it were."""
     seqs = connection.execute(
