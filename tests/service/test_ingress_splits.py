@@ -1,6 +1,5 @@
 """Whatever octets come, in whatever packets: one reply to each command, a durable item for each 250, and no crash."""
 
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +10,10 @@ from shared.config.model import Dnsbl, Rate
 from shared.dns.resolver import DnsResolver
 from tests.support.dns_server import DnsServer
 from tests.support.effort import effort
-from tests.support.lobby import STRANGER, TRUSTED, Lobby, essence, papers
-from tests.support.oracle import RECIPIENTS, SENDERS, is_allowed
+from tests.support.lobby import STRANGER, TRUSTED, Lobby, papers
+from tests.support.observing import observed
+from tests.support.oracle import RECIPIENTS, SENDERS
 from tests.support.smuggling import SMUGGLED, TERMINATORS
-from tests.support.walk import walk
 
 HELLO = [b"EHLO c.example\r\n", b"HELO c.example\r\n", b"EHLO\r\n", b"EHLO [1.2.3.4]\n", b"ehlo a b\r\n"]
 MAIL = [f"MAIL FROM:{address.text}\r\n".encode() for address in SENDERS]
@@ -81,22 +80,6 @@ def lobby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lobby]:
         yield running
 
 
-def observed(lobby: Lobby, pieces: list[bytes], peer: str, turns: int = 1) -> tuple[bytes, list[object]]:
-    """Hold one session, assert what must be true of any, and return what was said and taken, without ids and times."""
-    sent = b"".join(pieces)
-    heard = lobby.converse(pieces, peer, turns)
-    messages = lobby.taken()
-    assert lobby.problems() == []
-    assert lobby.leftovers() == []
-    assert walk(sent, heard).queued == [message.item.id for message in messages]
-    for message in messages:
-        item = message.item
-        for recipient in item.envelope.recipients:
-            assert is_allowed(str(item.origin), recipient.address), (item.origin, recipient.address)
-        assert (str(item.origin) == "trusted") == (peer == TRUSTED)
-    return re.sub(rb"queued as \w+", b"queued as ID", heard), [essence(message) for message in messages]
-
-
 @effort(700)
 @given(streams, st.sampled_from([STRANGER, TRUSTED]), st.lists(st.integers(0, 4000), max_size=12), st.integers(0, 3))
 def test_the_packets_make_no_difference(lobby: Lobby, stream: bytes, peer: str, places: list[int], turns: int) -> None:
@@ -148,6 +131,6 @@ def test_each_terminator_cut_at_each_octet(lobby: Lobby, terminator: bytes) -> N
     """One refusal or one message; what is behind a false end is never a command."""
     attack = START + b"DATA\r\nSubject: x\r\n\r\nhello" + terminator + SMUGGLED + b".\r\nNOOP\r\n"
     whole = observed(lobby, [attack], STRANGER)
-    assert len(whole[1]) <= 1
+    assert len(whole.messages) <= 1
     for cut in range(len(START), len(attack)):
         assert observed(lobby, [attack[:cut], attack[cut:]], STRANGER) == whole

@@ -33,6 +33,7 @@ from tests.support.wire import PATIENCE, Caller, converse
 
 STRANGER = "203.0.113.9"
 TRUSTED = "127.0.0.2"
+DENIED = "203.0.113.66"
 USER = "carol@example.org"
 PASSWORD = "correct horse"
 
@@ -62,7 +63,8 @@ def papers(folder: Path) -> Papers:
     auth = msgspec.structs.replace(
         config.auth, failure_delay=Duration(0), max_failures_per_address=10**6, max_failures_per_account=10**6
     )
-    return Papers(msgspec.structs.replace(config, auth=auth), trust)
+    relay = msgspec.structs.replace(config.relay, denied_clients=(DENIED,))
+    return Papers(msgspec.structs.replace(config, auth=auth, relay=relay), trust)
 
 
 class Lobby:
@@ -109,7 +111,7 @@ class Lobby:
         else:
             caller = Caller(session, peer)
         greeting = await caller.reply()
-        assert greeting.startswith("220 "), greeting
+        assert greeting.startswith("554 5.7.1 " if peer == DENIED else "220 "), greeting
         return caller
 
     async def _shake_hands(self, session: Session, peer: str) -> Caller:
@@ -118,11 +120,16 @@ class Lobby:
         await caller.start_tls(self.trust)
         return caller
 
-    def converse(self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1) -> bytes:
-        """Send pieces in a session of their own, then the end of input; return all the server says."""
+    def converse(
+        self, pieces: Sequence[bytes], peer: str = STRANGER, turns: int = 1, *, under_tls: bool = False
+    ) -> bytes:
+        """Send pieces in a session of their own, then the end of input; return all the server says.
+
+        `under_tls`: the session finds itself under TLS, which nobody has to speak.
+        """
 
         async def talk() -> bytes:
-            heard = await converse(self.protocol(), peer, pieces, turns)
+            heard = await converse(self.protocol(), peer, pieces, turns, under_tls=under_tls)
             await self.quiet()
             return heard
 

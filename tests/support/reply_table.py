@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.config.model import Mode
-from tests.support.lobby import PASSWORD, STRANGER, TRUSTED, USER, Lobby
+from tests.support.lobby import DENIED, PASSWORD, STRANGER, TRUSTED, USER, Lobby
 from tests.support.wire import Caller
 
 EHLO = b"EHLO c.example"
@@ -41,6 +41,7 @@ PLACEHOLDERS = {
 DOORS = {
     "relay/stranger": (Mode.RELAY, STRANGER),
     "relay/trusted": (Mode.RELAY, TRUSTED),
+    "relay/denied": (Mode.RELAY, DENIED),
     "submission/stranger": (Mode.SUBMISSION, STRANGER),
     "submission/trusted": (Mode.SUBMISSION, TRUSTED),
     "submissions/stranger": (Mode.SUBMISSIONS, STRANGER),

@@ -14,15 +14,27 @@ PATIENCE = 5.0
 """Seconds within which the session must have answered, or ended after the end of its input."""
 
 
+class Secure:
+    """What a transport under TLS says of it."""
+
+    def version(self) -> str:
+        return "TLSv1.3"
+
+    def cipher(self) -> tuple[str, str, int]:
+        return "TLS_AES_256_GCM_SHA384", "TLSv1.3", 256
+
+
 class Wire(asyncio.Transport):
     """A transport to a client in the same loop; `asyncio`'s own TLS can be started on it."""
 
     _start_tls_compatible = True
 
-    def __init__(self, protocol: asyncio.BaseProtocol, peer: str) -> None:
+    def __init__(self, protocol: asyncio.BaseProtocol, peer: str, *, under_tls: bool = False) -> None:
         super().__init__()
+        self._known: dict[str, Any] = {"peername": (peer, 40000), "sockname": ("127.0.0.1", 25)}
+        if under_tls:
+            self._known["ssl_object"] = Secure()
         self._protocol = protocol
-        self._peer = peer
         self._paused = self._closing = self._ended = self._input_ended = self._due = False
         self._backlog: list[bytes] = []
         self.output = bytearray()
@@ -35,8 +47,7 @@ class Wire(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return addresses as a TCP transport would."""
-        known = {"peername": (self._peer, 40000), "sockname": ("127.0.0.1", 25)}
-        return known.get(name, default)
+        return self._known.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -103,6 +114,11 @@ class Wire(asyncio.Transport):
 
     # The client's side.
 
+    @property
+    def is_read(self) -> bool:
+        """The server has taken all that was fed."""
+        return not self._backlog
+
     def feed(self, octets: bytes) -> None:
         """Let octets arrive at the server, in one piece if it is reading and has room for it."""
         if octets:
@@ -165,8 +181,8 @@ class Wire(asyncio.Transport):
 class Caller:
     """A client on a wire. Every wait raises AssertionError after PATIENCE."""
 
-    def __init__(self, protocol: asyncio.BaseProtocol, peer: str) -> None:
-        self.wire = Wire(protocol, peer)
+    def __init__(self, protocol: asyncio.BaseProtocol, peer: str, *, under_tls: bool = False) -> None:
+        self.wire = Wire(protocol, peer, under_tls=under_tls)
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._heard = b""
@@ -281,11 +297,23 @@ class Caller:
         return True
 
 
-async def converse(protocol: asyncio.BaseProtocol, peer: str, pieces: Sequence[bytes], turns: int = 1) -> bytes:
+async def converse(
+    protocol: asyncio.BaseProtocol, peer: str, pieces: Sequence[bytes], turns: int = 1, *, under_tls: bool = False
+) -> bytes:
     """Send the pieces, some turns of the loop after each, then the end of input; return all the server says."""
-    caller = Caller(protocol, peer)
+    caller = Caller(protocol, peer, under_tls=under_tls)
     for piece in pieces:
         caller.wire.feed(piece)
         for _ in range(turns):
             await asyncio.sleep(0)
+    if under_tls:
+        # Under TLS there is no closing of one half: the end of input takes the connection, and replies, with it.
+        async with asyncio.timeout(PATIENCE):
+            while not (caller.wire.output_ended or (caller.wire.is_read and _is_idle(cast("Any", protocol)))):
+                await asyncio.sleep(0)
     return await caller.rest()
+
+
+def _is_idle(session: Any) -> bool:
+    """Return whether the session waits for the client."""
+    return not session._busy or session._more is not None
