@@ -31,7 +31,7 @@ Look = Callable[[bytes, Sequence[str]], Contents]
 class Caps(NamedTuple):
     """What workers may take."""
 
-    memory: int = 1024 * 1024 * 1024
+    memory: int = 768 * 1024 * 1024
     """Octets of address space of one worker."""
     cpu: float = 10.0
     """Seconds of CPU time for one attachment."""
@@ -54,7 +54,7 @@ class Pool:
         *,
         module: str = "",
     ) -> None:
-        size = size or max(2, os.cpu_count() or 1)
+        size = size or min(4, max(2, os.cpu_count() or 1))
         self.threads = ThreadPoolExecutor(size, "containers")
         self._caps = caps
         self._limits = limits

@@ -4,11 +4,13 @@ The parent passes a socket as standard input. A job is two lengths, a Job as msg
 a length and Contents as msgpack.
 """
 
+import contextlib
 import resource
 import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -44,6 +46,8 @@ def receive(sock: socket.socket, octets: int) -> bytes:
 
 def main(memory: int, look: Callable[[bytes, Sequence[str], Limits], Contents] = look_inside) -> None:
     """Serve jobs from standard input."""
+    with contextlib.suppress(OSError):  # where memory is used up, a worker goes before the screener does
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for what, limit in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),

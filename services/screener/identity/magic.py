@@ -72,6 +72,13 @@ _SCRIPTS: tuple[tuple[bytes, str, str], ...] = (
     (b"regedit4", "text/x-ms-regedit", "reg"),
     (b"[internetshortcut]", "application/x-mswinurl", "url"),
 )
+_ROOTS: tuple[tuple[bytes, str, str], ...] = (
+    (b"<librarydescription", "application/windows-library+xml", "library-ms"),
+    (b"<persistedquery", "application/windows-search+xml", "search-ms"),
+    (b"<searchconnectordescription", "application/windows-search-connector+xml", "searchconnector-ms"),
+    (b"<pcsettings", "application/windows-settings+xml", "settingcontent-ms"),
+)
+"""Root elements of XML files that Windows acts on when they are opened (SCREENING 63)."""
 _AFTER_MZ = frozenset({b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0"})
 _BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
 """Types whose mark is so short that random octets show it now and then."""
@@ -151,6 +158,10 @@ def _script(head: bytes) -> Detected | None:
     for words, kind, extension in _SCRIPTS:
         if lowered.startswith(words):
             return Detected(kind, extension)
+    if lowered.startswith((b"<?xml", *(root for root, _, _ in _ROOTS))):
+        for root, kind, extension in _ROOTS:
+            if root in lowered:
+                return Detected(kind, extension)
     if b"<hta:application" in lowered:
         return Detected("application/hta", "hta")
     if lowered.startswith(b"#!"):

@@ -31,7 +31,7 @@ def is_active(octets: bytes) -> bool:
     if octets[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return b"<\0" in octets[:4096] or b"\0<" in octets[:4096]
     head = octets[:4096].lstrip()[:1024].lower()
-    if b"<" not in head:
+    if b"<" not in head or b"\0" in head:
         return False
     svg = b"<svg" in head
     return b";base64," in octets or svg or any(word in octets for word in _HANDS_OVER)

@@ -15,8 +15,8 @@ from services.screener.mime.words import decode_octets
 
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NAMED = re.compile(rb"/(?:UF|F)\s*(?:\(((?:[^()\\]|\\.){1,300})\)|<([0-9A-Fa-f\s]{2,1200})>)", re.DOTALL)
-_LAUNCH = re.compile(rb"/S\s*/Launch\b|/Launch\b")
-_SCRIPT = re.compile(rb"/(?:JavaScript|JS)\b")
+_LAUNCH = re.compile(rb"/Launch\b")
+_SCRIPT = re.compile(rb"/JS\b")
 _MOST = 20_000
 _OBJECTS = 16 * 1024 * 1024
 """Octets of compressed objects that are looked at."""
@@ -68,9 +68,9 @@ def _unescaped(text: bytes) -> bytes:
 
 
 def _said(text: bytes) -> Iterator[Found]:
-    if _LAUNCH.search(text):
+    if b"/Launch" in text and _LAUNCH.search(text):
         yield Sign.LAUNCH
-    if _SCRIPT.search(text):
+    if b"/JavaScript" in text or _SCRIPT.search(text):
         yield Sign.SCRIPT
     if b"Filespec" in text or b"EmbeddedFile" in text:
         names = [decode_octets(match[1] or bytes.fromhex(_even(match[2]))) for match in _NAMED.finditer(text)]
