@@ -1,4 +1,4 @@
-"""What `sluice check` tries out: files, DNS, broker. Each probe returns findings and raises nothing."""
+"""What `sluice check` tries out: files, DNS, broker, clamd. Each probe returns findings and raises nothing."""
 
 import asyncio
 import time
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from services.cli import tls
 from services.cli.common import extra, operating
+from services.screener.antivirus.answer import Unavailable
+from services.screener.antivirus.clamd import Clamd
 from shared.broker.adapters import is_embedded, shown_url
 from shared.broker.sqlite.url import path_of
 from shared.config.address import parse_address
@@ -15,6 +17,9 @@ from shared.config.findings import Problem, Severity
 from shared.config.model import Config, Hosted
 from shared.dns.port import Resolver, Status
 from shared.errors import SluiceError
+
+_CLAMD_PATIENCE = 10.0
+"""Seconds; it scans a few octets in less than one."""
 
 Probe = Callable[[Config], Awaitable[list[Problem]]]
 
@@ -129,4 +134,19 @@ def _new_file(path: Path) -> Problem:
     return Problem(Severity.ERROR, "broker", f"the folder {path.parent.absolute()} does not exist", remedy)
 
 
-PROBES: tuple[Probe, ...] = (certificates, files, names, lists, broker)
+async def antivirus(config: Config) -> list[Problem]:
+    """Have clamd scan a few octets."""
+    key, url = "screener.antivirus", config.screener.antivirus
+    if url is None:
+        return []
+    clamd = Clamd(url, _CLAMD_PATIENCE, 1)
+    try:
+        await clamd.scan([b"sluice check"])
+    except Unavailable as error:
+        return [Problem(Severity.ERROR, key, f"{error}; mail would wait", "start clamd, or correct its address")]
+    finally:
+        await clamd.close()
+    return [Problem(Severity.OK, key, f"{url} scans")]
+
+
+PROBES: tuple[Probe, ...] = (certificates, files, names, lists, broker, antivirus)

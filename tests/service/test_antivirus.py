@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.probes import antivirus
 from services.screener.antivirus.answer import Answer, State, Unavailable
 from services.screener.antivirus.clamd import Clamd
 from services.screener.app import build
@@ -15,6 +16,7 @@ from services.screener.isolated import isolated
 from services.screener.settings import Settings
 from shared import wire
 from shared.broker.sqlite import open_broker
+from shared.config.findings import Severity
 from shared.config.model import Config
 from shared.config.model import Screener as ScreenerConfig
 from shared.model import Action, Place
@@ -173,3 +175,12 @@ async def test_the_stage_defers_while_clamd_is_away_and_goes_on_by_itself(tmp_pa
     await app.drain(5)
     await broker.close()
     running.stop()
+
+
+async def test_check_tries_clamd(clamd: RealClamd) -> None:
+    (works,) = await antivirus(config(clamd.tcp))
+    assert (works.severity, works.reason) == (Severity.OK, f"{clamd.tcp} scans")
+    (away,) = await antivirus(config(f"clamd:///{clamd.folder}/none"))
+    assert away.severity is Severity.ERROR
+    assert "mail would wait" in away.reason
+    assert await antivirus(Config()) == []
