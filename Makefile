@@ -4,11 +4,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test check format bench bench-ingress bench-memory lock clean
+.PHONY: help demo run test compose-test fuzz check format bench bench-ingress bench-memory lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
 READY := .venv/.ready
+export FUZZ_SECONDS ?= 300
+export KEEP
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ test: $(READY) ## every test but the compose ones; ARGS are pytest's
 
 compose-test: $(READY) ## the containers, for real: needs Docker with the compose plugin
 	@scripts/compose-tests $(ARGS)
+
+fuzz: $(READY) ## ingress on octets nobody has thought of, for FUZZ_SECONDS=300; KEEP=1 renews tests/fuzz/corpus
+	@scripts/fuzz $(ARGS)
 
 check: $(READY) ## lint, format and types, tests included
 	@.venv/bin/ruff check --quiet .
