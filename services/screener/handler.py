@@ -75,16 +75,21 @@ class Screener:
         return split(item, outcomes)
 
     async def _scanned(self, splits: list[Split], direction: Direction) -> list[Split]:
-        """Have scanned for viruses what would go on, once for all recipients. Raise Unavailable."""
-        going = [split for split in splits if split.assessed.verdict.action in {Action.PASS, Action.STRIP}]
-        if self._clamd is None or not going:
+        """Have scanned for viruses what goes on or is kept, once for all recipients.
+
+        Raise Unavailable if anything would go on unscanned; what is kept anyway does not wait for it.
+        """
+        scanned = [split.assessed for split in splits if split.assessed.verdict.action is not Action.BLOCK]
+        if self._clamd is None or not scanned:
             return splits
-        answer = await self._clamd.scan(pieces(going[0].assessed.screening))
+        try:
+            answer = await self._clamd.scan(pieces(scanned[0].screening))
+        except Unavailable:
+            if all(each.verdict.action is Action.QUARANTINE for each in scanned):
+                return splits
+            raise
         rules = self._rules[direction]
-        return [
-            split._replace(assessed=with_answer(split.assessed, answer, rules)) if split in going else split
-            for split in splits
-        ]
+        return [split._replace(assessed=with_answer(split.assessed, answer, rules)) for split in splits]
 
     async def close(self) -> None:
         """Close sessions with the virus scanner."""

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from services.screener.containers.contents import look_inside
-from services.screener.containers.formats import readers_for
+from services.screener.containers.formats import is_volume, readers_for
 from services.screener.containers.judging import judge_contents
 from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected
@@ -68,7 +68,7 @@ def screen(
 def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
     """Return what the rules say of what is in a leaf, in any reading of its encoding."""
     for octets in part.readings():
-        if readers_for(octets):
+        if readers_for(octets) or is_volume(part.description.names):
             finding = judge_contents(look(octets, part.description.names), rules)
             if finding is not None and finding.action is Action.STRIP and _CMS & set(part.description.types):
                 finding = finding._replace(action=rules.instead)  # it is the text as well (SCREENING 42)

@@ -8,7 +8,7 @@ from services.screener.mime.part import Part
 from services.screener.rules import Finding, RuleSet, judge_message
 from shared.model import Action
 
-_MILDEST_FIRST = (Action.PASS, Action.STRIP, Action.BLOCK, Action.QUARANTINE)
+MILDEST_FIRST = (Action.PASS, Action.STRIP, Action.BLOCK, Action.QUARANTINE)
 
 
 class Ruling(NamedTuple):
@@ -50,7 +50,7 @@ def decide(judged: Sequence[tuple[Part, Finding | None]], anomalies: frozenset[A
                 reasons.append(f"sealed:{part.sealed}")
         actions.append(action)
         banned.append(index)
-    action = max(actions, key=_MILDEST_FIRST.index, default=Action.PASS)
+    action = max(actions, key=MILDEST_FIRST.index, default=Action.PASS)
     cut = _outermost(banned, [part for part, _ in judged]) if action is Action.STRIP else ()
     return Ruling(action, tuple(dict.fromkeys(reasons)), ambiguous, cut, shadow)
 

@@ -127,6 +127,18 @@ async def test_mail_with_a_virus_is_kept_and_other_mail_goes_on(clamd: RealClamd
     await screener.close()
 
 
+async def test_mail_that_is_kept_is_scanned_too_but_does_not_wait(clamd: RealClamd, tmp_path: Path) -> None:
+    raw = multipart([TEXT, attachment("a.bin", EICAR), "Content-Type: message/partial; id=a; number=1; total=2\n\nx\n"])
+    ambiguous = raw.replace(b"\r\n boundary=", b"\r\n boundary=x; boundary=")
+    for url, reason in ((clamd.unix, "virus:Own.Eicar.UNOFFICIAL"), (f"clamd://{tmp_path}/none", None)):
+        screener = Screener(Settings.of(config(url)))
+        (kept,) = await screener(make_message(make_item(), ambiguous))
+        assert kept.place is Place.QUARANTINE
+        assert kept.message.item.verdict is not None
+        assert (reason in kept.message.item.verdict.reasons) is (reason is not None)
+        await screener.close()
+
+
 async def test_the_child_process_scans_as_well(clamd: RealClamd) -> None:
     (kept,) = await isolated(Settings.of(config(clamd.unix)))(make_message(make_item(), INFECTED))
     assert kept.place is Place.QUARANTINE

@@ -57,6 +57,8 @@ LOCKED = Answer(State.ENCRYPTED, "zip")
         (INBOUND, samples.OUTLOOK, VIRUS, Action.QUARANTINE, "virus:Eicar"),
         (OUTBOUND, samples.OUTLOOK, VIRUS, Action.BLOCK, "virus:Eicar"),
         (INBOUND, samples.with_exe(), VIRUS, Action.QUARANTINE, "virus:Eicar"),
+        (INBOUND, samples.SIGNED_EXE, VIRUS, Action.QUARANTINE, "virus:Eicar"),
+        (OUTBOUND, samples.with_exe(), VIRUS, Action.BLOCK, "extension:exe"),
         (INBOUND, samples.OUTLOOK, LIMIT, Action.QUARANTINE, "antivirus:unscannable"),
         (OUTBOUND, samples.OUTLOOK, LIMIT, Action.BLOCK, "antivirus:unscannable"),
         (INBOUND, samples.OUTLOOK, LOCKED, Action.QUARANTINE, "antivirus:encrypted"),

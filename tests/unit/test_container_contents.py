@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -263,6 +264,42 @@ def test_the_budget_is_what_is_unpacked_altogether() -> None:
     }
 
 
+TAR = archives.tar_of({"a.txt": b"hello", "b.txt": b"world"})
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        pytest.param(TAR[:1024] + b"junk" * 128 + TAR[1024:], id="tar with something between"),
+        pytest.param(TAR[:515], id="tar cut off in a member"),
+        pytest.param(b"MSCF\0\0\0\0" + bytes(8) + b"\x24\0\0\0" + bytes(8) + b"\1\0" + bytes(6), id="cab cut off"),
+        pytest.param(b"7z\xbc\xaf\x27\x1c\0\4" + bytes(10), id="7z cut off"),
+        pytest.param(archives.gzip_of(EXE)[:-9], id="gzip cut off"),
+        pytest.param(bz2.compress(EXE)[:-9], id="bzip2 cut off"),
+        pytest.param(lzma.compress(EXE)[:-9], id="xz cut off"),
+        pytest.param(archives.gzip_of(EXE) + b"more", id="gzip with something after it"),
+        pytest.param(archives.rar4(("a", b"b", {}))[:-8] + b"junk" * 9, id="rar with something in it"),
+    ],
+)
+def test_a_damaged_archive_is_malformed(archive: bytes) -> None:
+    assert look_inside(archive).signs == {Sign.MALFORMED}
+
+
+def test_a_folder_of_an_image_that_contains_itself_is_listed_once() -> None:
+    def record(name: bytes, sector: int, size: int, flags: int) -> bytes:
+        facts = bytes((0, 0)) + struct.pack("<I4xI4x7xBBB4xB", sector, size, flags, 0, 0, len(name)) + name
+        return bytes((len(facts),)) + facts[1:]
+
+    root = record(b"\0", 18, 2048, 2)
+    descriptor = b"\1CD001\1" + bytes(149) + root
+    listing = record(b"LOOP", 18, 2048, 2) + record(b"A.EXE;1", 19, len(EXE), 0)
+    image = bytes(16 * 2048) + descriptor.ljust(2048, b"\0") + b"\xffCD001".ljust(2048, b"\0")
+    contents = look_inside(image + listing.ljust(2048, b"\0") + EXE)
+    assert [inside.names for inside in contents.inside] == [("A.EXE",)]
+    assert types(contents) == {"A.EXE": EXE_TYPE}
+
+
 @pytest.mark.parametrize("name", ["a.zip.001", "a.r00", "a.part01.rar", "a.z01"])
 def test_a_piece_of_an_archive_is_said(name: str) -> None:
+    assert Sign.VOLUME in look_inside(b"a later piece", (name,)).signs
     assert Sign.VOLUME in look_inside(archives.zip_of({"a": b""}), (name,)).signs

@@ -100,6 +100,11 @@ NAMED_FILE = b"<</Type/Filespec/F(run.exe)/EF<</F 2 0 R>>>>"
         pytest.param(documents.compound({"Workbook": b"\x85\0\7\0\0\0\0\0\0\1a"}), Sign.MACRO, id="excel 4 macros"),
         pytest.param(documents.compound({"Workbook": b"\x2f\0\2\0\0\0"}), Sign.ENCRYPTED, id="xls with a password"),
         pytest.param(documents.compound({"WordDocument": bytes(11) + b"\1" + bytes(20)}), Sign.ENCRYPTED, id="doc"),
+        pytest.param(
+            documents.compound({"Current User": bytes(12) + b"\xdf\xc4\xd1\xf3"}),
+            Sign.ENCRYPTED,
+            id="ppt with a password",
+        ),
         pytest.param(documents.compound({"EncryptedPackage": bytes(5000)}), Sign.ENCRYPTED, id="docx with a password"),
         pytest.param(archives.zip_of({"word/vbaProject.bin": b"x"}), Sign.MACRO, id="docm"),
         pytest.param(archives.zip_of({"xl/macrosheets/sheet1.xml": b"x"}), Sign.MACRO, id="xlsm"),

@@ -107,6 +107,11 @@ def test_what_cannot_be_looked_into_has_an_action_of_its_own(content: bytes, rul
     assert screen(message, allowing).ruling.action is Action.PASS
 
 
+def test_a_later_piece_of_an_archive_is_known_by_its_name() -> None:
+    message = multipart([TEXT, attachment("a.7z.002", b"anything at all")])
+    assert screen(message, RULES).ruling.reasons == ("container:multi-volume",)
+
+
 def test_an_encrypted_archive_has_an_action_of_its_own() -> None:
     local, entry = zip_entry(b"a.txt", b"secret", flags=1)
     message = multipart([TEXT, attachment("a.zip", zip_with(local, entry), "application/zip")])
@@ -116,6 +121,11 @@ def test_an_encrypted_archive_has_an_action_of_its_own() -> None:
     local, entry = zip_entry(b"a.exe", b"secret", flags=1)
     named = multipart([TEXT, attachment("a.zip", zip_with(local, entry), "application/zip")])
     assert screen(named, RULES).ruling.reasons == ("member:exe",)
+
+
+def test_a_member_is_banned_for_a_name_that_deceives() -> None:
+    content = zipped("annexe\u202etxt.x")
+    assert screen(multipart([TEXT, attachment("a.zip", content)]), RULES).ruling.reasons == ("member:deceptive-name",)
 
 
 def test_a_member_is_banned_by_its_content_whatever_it_is_called() -> None:

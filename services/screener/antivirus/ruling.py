@@ -10,6 +10,7 @@ from services.screener.mime.decode import IDENTITY
 from services.screener.mime.part import Kind
 from services.screener.rules import RuleSet
 from services.screener.screening import Screening
+from services.screener.verdict import MILDEST_FIRST
 from shared.broker.topology import COMES_BACK_TO, Stage
 from shared.model import Action, Attempt, Message, Place, Send
 
@@ -37,11 +38,12 @@ def with_answer(assessed: Assessed, answer: Answer, rules: RuleSet) -> Assessed:
         State.UNSCANNABLE: (rules.unreadable, "antivirus:unscannable"),
         State.INFECTED: (rules.instead, f"virus:{answer.name[:100]}"),
     }[answer.state]
-    if action is Action.PASS:
+    if action is Action.PASS or assessed.verdict.action is Action.BLOCK:
         return assessed
     if action is Action.STRIP:  # it is the message that clamd speaks of, not a part
         action = rules.instead
     verdict = assessed.verdict
+    action = max(verdict.action, action, key=MILDEST_FIRST.index)
     changed = msgspec.structs.replace(verdict, action=action, reasons=(*verdict.reasons, reason))
     return assessed._replace(verdict=changed, content=assessed.screening.raw)
 

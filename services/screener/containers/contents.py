@@ -54,7 +54,7 @@ class _Walk:
 
     def descend(self, octets: bytes, names: tuple[str, ...], path: str, depth: int) -> None:
         readers = readers_for(octets, inside=depth > 0)
-        if readers and is_volume(names):
+        if is_volume(names):
             self.signs.add(Sign.VOLUME)
         if readers and depth >= self.budget.limits.depth:
             self.signs.add(Sign.OVER_LIMIT)

@@ -14,6 +14,8 @@ _INSTALLER = bytes.fromhex("84100c0000000000c000000000000046")
 _ATTACHED = re.compile(
     r"((?:.*/)?__attach_version1\.0_#[0-9A-F]{8})/__substg1\.0_(3701|3704|3707|3001)(0102|001E|001F)"
 )
+_ENCRYPTED_SLIDES = b"\xdf\xc4\xd1\xf3"
+"""The headerToken of a presentation with a password (MS-PPT 2.3.2)."""
 _NATIVE = "\x01Ole10Native"
 _NAME = 260
 
@@ -54,8 +56,14 @@ def _signs(compound: Compound, entry: Entry) -> Iterator[Sign]:
     name = entry.path.rpartition("/")[2]
     if name.upper() in {"_VBA_PROJECT", "_VBA_PROJECT_CUR", "VBA"}:
         yield Sign.MACRO
-    elif name == "EncryptedPackage" or (
-        entry.path == "WordDocument" and compound.read(entry, 12)[11:12] >= b"\1" and compound.read(entry, 12)[11] & 1
+    elif (
+        name == "EncryptedPackage"
+        or (
+            entry.path == "WordDocument"
+            and compound.read(entry, 12)[11:12] >= b"\1"
+            and compound.read(entry, 12)[11] & 1
+        )
+        or (entry.path == "Current User" and compound.read(entry, 16)[12:] == _ENCRYPTED_SLIDES)
     ):
         yield Sign.ENCRYPTED
     elif entry.path in {"Workbook", "Book"}:
