@@ -11,7 +11,7 @@ import pytest
 
 from services.screener.containers.contents import Contents
 from services.screener.containers.member import Sign
-from services.screener.containers.pool import Caps, Pool
+from services.screener.containers.pool import Caps, Pool, WorkerNotStarted
 from services.screener.containers.worker import OVER
 from tests.support import archive_samples as archives
 from tests.support.mail_samples import EXE
@@ -87,6 +87,16 @@ def test_many_messages_at_once(pool: Pool) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(one, range(40)))
+
+
+def test_a_worker_that_cannot_be_started_is_a_failure_of_ours() -> None:
+    """Else a broken installation would send every archive to quarantine."""
+    pool = Pool(1, module="tests.support.no_such_module")
+    try:
+        with pytest.raises(WorkerNotStarted, match="ended at its start"):
+            pool.for_message()(b"x", ())
+    finally:
+        pool.close()
 
 
 def test_closing_ends_the_workers(pool: Pool) -> None:

@@ -167,6 +167,7 @@ COMMENT = ORDINARY[:-2] + len(archives.zip_with(HIDDEN, HIDDEN_ENTRY)).to_bytes(
         pytest.param(ORDINARY + b"something", "a.txt", id="data after the end"),
         pytest.param(LOCAL + ORDINARY, "a.txt", id="data before the beginning"),
         pytest.param(ORDINARY[:-22], "a.txt", id="no end"),
+        pytest.param(ORDINARY[:-6] + b"\xff\xff\xff\xff\0\0", "a.txt", id="zip64 without its record"),
         pytest.param(archives.zip_with(LOCAL, ENTRY, ENTRY), "a.txt", id="one block twice"),
         pytest.param(LOCAL + ENTRY + archives.zip_end(2, len(ENTRY), len(LOCAL)), "a.txt", id="another count"),
         pytest.param(archives.zip_with(ZOMBIE_LOCAL, ZOMBIE), EXE_TYPE, id="stored but deflated"),

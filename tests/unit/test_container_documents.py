@@ -108,6 +108,12 @@ NAMED_FILE = b"<</Type/Filespec/F(run.exe)/EF<</F 2 0 R>>>>"
         pytest.param(documents.compound({"EncryptedPackage": bytes(5000)}), Sign.ENCRYPTED, id="docx with a password"),
         pytest.param(archives.zip_of({"word/vbaProject.bin": b"x"}), Sign.MACRO, id="docm"),
         pytest.param(archives.zip_of({"xl/macrosheets/sheet1.xml": b"x"}), Sign.MACRO, id="xlsm"),
+        pytest.param(archives.zip_of({"Basic/Standard/Module1.xml": b"x"}), Sign.MACRO, id="odt with macros"),
+        pytest.param(
+            archives.zip_of({"META-INF/manifest.xml": b"<manifest:encryption-data/>"}),
+            Sign.ENCRYPTED,
+            id="odt password",
+        ),
         pytest.param(archives.zip_of({"word/_rels/settings.xml.rels": RELS}), Sign.REMOTE, id="template"),
         pytest.param(b"{\\rtf1{\\object\\objupdate\\objautlink}}", Sign.REMOTE, id="rtf link"),
         pytest.param(documents.pdf(b"<</S/Launch/F(cmd)>>"), Sign.LAUNCH, id="launch"),

@@ -17,10 +17,13 @@ import msgspec
 
 from services.screener.containers.budget import Limits
 from services.screener.containers.contents import Contents
-from services.screener.containers.worker import ANSWER, LENGTHS, OVER, Job, receive
+from services.screener.containers.worker import ANSWER, LENGTHS, OVER, READY, Job, receive
+from shared.errors import SluiceError
 
 _BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM)
 """Ends that nothing in an attachment brings about: the administrator's, or the kernel's when all memory is used up."""
+_STARTING = 60.0
+"""Seconds that a worker may take to start."""
 _LEAVING = 0.2
 """Seconds that a process whose socket is closed has to end before it is killed."""
 
@@ -41,6 +44,10 @@ class Caps(NamedTuple):
     """Octets that may be said of one attachment."""
     jobs: int = 1000
     """After so many a worker is replaced, whatever it may have gathered."""
+
+
+class WorkerNotStarted(SluiceError):  # noqa: N818  (what happened, as its message says)
+    """No worker can be started: whatever needs one waits, and no attachment is to blame."""
 
 
 class Pool:
@@ -134,12 +141,26 @@ class _Worker:
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    env={name: value for name, value in os.environ.items() if name in {"PATH", "PYTHONPATH", "HOME"}},
+                    env={
+                        name: value
+                        for name, value in os.environ.items()
+                        if name in {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME"}
+                    },
                     start_new_session=True,
                 )
-            except OSError:
+            except OSError as error:
                 self._socket.close()
-                raise
+                raise WorkerNotStarted(f"worker for attachments: {error}") from error
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        self._socket.settimeout(_STARTING)
+        try:
+            ready = self._socket.recv(1) == READY
+        except OSError:
+            ready = False
+        if not ready:
+            raise WorkerNotStarted(f"worker for attachments: ended at its start, status {self.kill()}")
 
     def ask(self, job: Job, octets: bytes, until: float, most: int) -> Contents | None:
         """Return the answer, or None: it crashed, took too long, or said too much."""

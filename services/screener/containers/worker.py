@@ -20,6 +20,8 @@ from services.screener.containers.member import Sign
 
 LENGTHS = struct.Struct("!IQ")
 ANSWER = struct.Struct("!Q")
+READY = b"\1"
+"""What a worker says first: one that never does cannot be started at all, which is no fault of an attachment."""
 OVER = Contents((), frozenset({Sign.OVER_LIMIT}))
 
 
@@ -55,6 +57,7 @@ def main(memory: int, look: Callable[[bytes, Sequence[str], Limits], Contents] =
     ):
         resource.setrlimit(what, (limit, limit))
     with socket.socket(fileno=0) as sock:
+        sock.sendall(READY)
         while True:
             try:
                 header, size = LENGTHS.unpack(receive(sock, LENGTHS.size))

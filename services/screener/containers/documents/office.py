@@ -1,11 +1,11 @@
-"""Signs in the members of Office's zip files (ECMA-376): macros, templates and objects fetched from elsewhere."""
+"""Signs in members of documents that are zip files (ECMA-376, OpenDocument): macros, a password, what is fetched."""
 
 import re
 from collections.abc import Sequence
 
 from services.screener.containers.member import Sign
 
-_MACROS = re.compile(r"(?:^|/)(?:vbaproject\.bin|macrosheets/[^/]+\.(?:xml|bin))$")
+_MACROS = re.compile(r"(?:^|/)(?:vbaproject\.bin|macrosheets/[^/]+\.(?:xml|bin)|basic/[^/]+/(?!script-lb)[^/]+\.xml)$")
 _EXTERNAL = re.compile(rb"<(?:\w+:)?Relationship\s[^>]{0,4096}>", re.IGNORECASE)
 _FETCHED = (b"attachedtemplate", b"/oleobject", b"/frame", b"/externallinkpath/dde")
 
@@ -24,4 +24,6 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
                 found.add(Sign.REMOTE)
     if any("externallinks/" in name for name in lowered) and b"<ddeLink" in content:
         found.add(Sign.REMOTE)
+    if any(name == "meta-inf/manifest.xml" for name in lowered) and b"encryption-data" in content:
+        found.add(Sign.ENCRYPTED)
     return found
