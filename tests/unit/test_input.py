@@ -53,6 +53,22 @@ def test_lines_octet_by_octet(packets: tuple[bytes, ...], expected: list[bytes |
     assert lines(*(bytes([octet]) for octet in b"".join(packets))) == expected
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_of_a_line_that_is_too_long_the_beginning_is_known(size: int) -> None:
+    octets = b"BDAT 86 LAST         \r\nNOOP             \nBDAT\r\n"
+    source = Input()
+    begun = []
+    for at in range(0, len(octets), size):
+        source.feed(octets[at : at + size])
+        line: bytes | None = b""
+        while line is not None:
+            try:
+                line = source.line(10)
+            except LineTooLong as error:
+                begun.append(error.beginning)
+    assert begun == [b"BDAT", b"NOOP"]
+
+
 def test_lines_and_content_share_what_has_come() -> None:
     source = Input()
     source.feed(b"BDAT 7\r\ncontent")

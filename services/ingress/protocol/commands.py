@@ -42,6 +42,11 @@ def parse_command(line: bytes) -> Command | Refuse:
     return Command(verb, argument.strip(" "))
 
 
+def too_long(beginning: bytes) -> Refuse:
+    """Return the refusal of a line of which only the first octets were kept."""
+    return _refused(beginning, replies.LINE_TOO_LONG)
+
+
 def _refused(line: bytes, why: Refuse) -> Refuse:
     """Return the refusal of a line; after a faulty BDAT, what follows would be content taken for commands."""
     return replies.BDAT_SYNTAX if line[:4].upper() == b"BDAT" else why

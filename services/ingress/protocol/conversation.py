@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from services.ingress import replies
-from services.ingress.protocol.commands import MAX_AUTH_LINE, Command, parse_command
+from services.ingress.protocol.commands import MAX_AUTH_LINE, Command, parse_command, too_long
 from services.ingress.protocol.connection import COMMAND_OCTETS, Connection, Sink
 from services.ingress.protocol.input import LineTooLong
 from services.ingress.protocol.pace import Progress, command_deadline, content_deadline
@@ -236,8 +236,8 @@ class Conversation(Connection):
     def _line(self) -> bytes | Refuse | None:
         try:
             return self.input.line(MAX_AUTH_LINE)
-        except LineTooLong:
-            return replies.LINE_TOO_LONG
+        except LineTooLong as error:
+            return too_long(error.beginning)
 
     def _command(self, line: bytes | Refuse) -> Work | None:
         command = parse_command(line) if isinstance(line, bytes) else line

@@ -1,21 +1,29 @@
 """What a client has sent and nobody has read yet: by line for commands, all at once for content. No I/O."""
 
+KNOWN_BY = 4
+"""Octets of a verb."""
+
 
 class LineTooLong(Exception):  # noqa: N818  (what the client did, not a fault of ours)
-    """A line over the limit was read to its end and thrown away."""
+    """A line over the limit was read to its end and thrown away, but for how it began."""
+
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__()
+        self.beginning = beginning
+        """Its first octets, enough to know the command by."""
 
 
 class Input:
     """Octets in the order of their arrival."""
 
-    __slots__ = ("_at", "_octets", "_skipping")
+    __slots__ = ("_at", "_beginning", "_octets")
 
     def __init__(self) -> None:
         self._octets = b""
         self._at = 0
         """Where the unread ones begin."""
-        self._skipping = False
-        """Inside a line that is over the limit already."""
+        self._beginning: bytes | None = None
+        """Of the line that is over the limit already and has not ended; None if there is none."""
 
     def __len__(self) -> int:
         return len(self._octets) - self._at
@@ -34,13 +42,13 @@ class Input:
         end = self._octets.find(b"\n", start)
         if end < 0:
             if len(self) > limit:
-                self._skipping = True
+                self._beginning = self._beginning or self._octets[start : start + KNOWN_BY]
                 self.discard()
             return None
         self._at = end + 1
-        if self._skipping or end - start > limit:
-            self._skipping = False
-            raise LineTooLong
+        if self._beginning is not None or end - start > limit:
+            beginning, self._beginning = self._beginning, None
+            raise LineTooLong(beginning or self._octets[start : start + KNOWN_BY])
         return self._octets[start:end].removesuffix(b"\r")
 
     def peek(self) -> bytes:
