@@ -23,8 +23,13 @@ def observed(lobby: Lobby, pieces: list[bytes], peer: str, turns: int = 1, *, un
     messages = lobby.taken()
     assert lobby.problems() == []
     assert lobby.leftovers() == []
-    assert walk(b"".join(pieces), heard).queued == [message.item.id for message in messages]
+    queued = walk(b"".join(pieces), heard).queued
+    assert [*queued] == [message.item.id for message in messages]
     for message in messages:
+        assert message.content.endswith(queued[message.item.id]), (message.content, queued[message.item.id])
+        assert not re.search(rb"\0|(?<!\r)\n|\r(?!\n)", message.content), (
+            "content that another server might read as two"
+        )
         origin = str(message.item.origin)
         for recipient in message.item.envelope.recipients:
             assert is_allowed(origin, recipient.address), (origin, recipient.address)

@@ -9,6 +9,9 @@ from typing import NamedTuple
 END = b"\r\n.\r\n"
 _REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r\n)*\d{3} [^\r\n]*\r\n")
 _BDAT = re.compile(rb"BDAT +([0-9]{1,20})( +LAST)? *", re.IGNORECASE)
+_SIMPLE = {b"NOOP": b"250", b"RSET": b"250", b"QUIT": b"221"}
+"""What these must be answered, wherever they are commands."""
+_ENDS = re.compile(rb"(RSET|EHLO|HELO)\b", re.IGNORECASE)
 _QUEUED = re.compile(rb"250 2\.0\.0 [^\r\n]*queued as ([0-9A-Z]{26})")
 
 
@@ -16,7 +19,8 @@ class Walk(NamedTuple):
     """`queued`: the ids the server claims to have made durable."""
 
     pairs: list[tuple[bytes, bytes]]
-    queued: list[str]
+    queued: dict[str, bytes]
+    """With the content that each must have."""
 
 
 def replies_of(output: bytes) -> list[bytes]:
@@ -43,12 +47,27 @@ def walk(sent: bytes, heard: bytes) -> Walk:
     assert replies, "no greeting"
     pairs = [(b"", replies.pop(0))]
     rest = sent
+    queued: dict[str, bytes] = {}
+    chunks = b""
     while replies and not _is_final(pairs[-1]):
         command, rest = _next(pairs[-1], rest)
         if command is None:
             break
+        expected = (
+            _SIMPLE.get(command.removesuffix(b"\r").rstrip(b" ").upper())
+            if pairs[-1][1][:3] not in {b"334", b"354"}
+            else None
+        )
+        is_content = pairs[-1][1].startswith(b"354")
         pairs.append((command, replies.pop(0)))
-        rest = rest[_chunk(*pairs[-1]) :]
+        reply = pairs[-1][1]
+        assert expected is None or reply[:3] in {expected, b"421"}, pairs[-1]
+        chunk, rest = rest[: _chunk(command, reply)], rest[_chunk(command, reply) :]
+        # Only what the reply to BDAT, or a command after which there is no transaction, leaves of a message by chunks.
+        chunks = chunks + chunk if reply.startswith(b"250") and not _ENDS.match(command) else b""
+        if found := _QUEUED.match(reply):
+            queued[found[1].decode()] = _unstuffed(command) if is_content else _ended(chunks)
+            chunks = b""
     if not _is_final(pairs[-1]):
         if replies and replies[-1].startswith(b"421 "):
             replies.pop()
@@ -57,7 +76,17 @@ def walk(sent: bytes, heard: bytes) -> Walk:
             cut_short = command is not None and _chunk(command, b"") > len(rest)
             assert command is None or cut_short, f"no reply to {command[:200]!r}; the last was {pairs[-1]!r}"
     assert not replies, f"replies to nothing: {replies!r}"
-    return Walk(pairs, [found[1].decode() for _, reply in pairs if (found := _QUEUED.match(reply))])
+    return Walk(pairs, queued)
+
+
+def _unstuffed(content: bytes) -> bytes:
+    """Return what is meant by content after DATA, its final dot included (RFC 5321 section 4.5.2)."""
+    lines = content.split(b"\r\n")[:-2]
+    return b"".join((line[1:] if line.startswith(b".") else line) + b"\r\n" for line in lines)
+
+
+def _ended(content: bytes) -> bytes:
+    return content if not content or content.endswith(b"\r\n") else content + b"\r\n"
 
 
 def _is_final(pair: tuple[bytes, bytes]) -> bool:
