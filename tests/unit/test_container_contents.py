@@ -188,6 +188,47 @@ def test_a_zip_that_programs_read_differently_is_malformed_and_all_of_it_is_seen
     assert seen in names(contents) | set(types(contents).values())
 
 
+MASKED = archives.zip_with(LOCAL, archives.zip_entry(b"a.txt", b"harmless", flags=0x2000)[1])
+FULL = _deflated(b"text " * 900)
+
+
+@pytest.mark.parametrize(
+    ("archive", "signs"),
+    [
+        pytest.param(MASKED, {Sign.ENCRYPTED}, id="directory encrypted"),
+        pytest.param(
+            archives.zip_with(b"", archives.zip_entry(b"a.txt", b"", local=999)[1]),
+            {Sign.MALFORMED},
+            id="no local header",
+        ),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", FULL[:-20], method=8, size=4500)),
+            {Sign.MALFORMED},
+            id="deflated data cut off",
+        ),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", FULL, method=8, size=4000)),
+            {Sign.MALFORMED},
+            id="more than declared",
+        ),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", b"\xff" * 90, method=14, size=90)),
+            {Sign.MALFORMED},
+            id="lzma without properties",
+        ),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", b"\0\0\5\0\x5d\0\0\0\x10" + bytes(90), method=14, size=90)),
+            {Sign.OVER_LIMIT},
+            id="lzma with a dictionary of 256 MiB",
+        ),
+    ],
+)
+def test_other_signs_of_a_zip(archive: bytes, signs: set[Sign]) -> None:
+    contents = look_inside(archive)
+    assert names(contents) == {"a.txt"}
+    assert contents.signs == signs
+
+
 def test_a_zip_behind_something_else_is_found_by_its_end() -> None:
     contents = look_inside(b"\xff\xd8\xff\xe0" + bytes(2000) + archives.zip_of({"evil.exe": EXE}))
     assert names(contents) == {"evil.exe"}
