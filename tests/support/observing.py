@@ -26,7 +26,8 @@ def observed(lobby: Lobby, pieces: list[bytes], peer: str, turns: int = 1, *, un
     queued = walk(b"".join(pieces), heard).queued
     assert [*queued] == [message.item.id for message in messages]
     for message in messages:
-        assert message.content.endswith(queued[message.item.id]), (message.content, queued[message.item.id])
+        content = queued[message.item.id]
+        assert message.content.endswith(b"\r\n" + content), (message.content, content)
         assert not re.search(rb"\0|(?<!\r)\n|\r(?!\n)", message.content), (
             "content that another server might read as two"
         )
