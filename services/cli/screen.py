@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from services.cli.common import ConfigOption, console, extra, load_config, table
+from shared.config.kinds import mailbox
 from shared.errors import ConfigError
 from shared.model import Action, Direction
 
@@ -31,6 +32,9 @@ def screen(
         Path | None, typer.Option("--out", metavar="FILE", help="Write what would go on (one message only).")
     ] = None,
     direction: Annotated[Direction, typer.Option(help="Whose rules apply.")] = Direction.INBOUND,
+    envelope: Annotated[
+        tuple[str, str], typer.Option(metavar="FROM TO", help="Sender and recipient, for rules that ask for them.")
+    ] = ("", ""),
     config: ConfigOption = None,
 ) -> None:
     """Screen messages offline; exit status 0 whatever the verdict.
@@ -39,24 +43,40 @@ def screen(
     """
     loaded = load_config(config)
     with extra("screener"):
-        from services.screener.offline import screen_bytes, to_json
+        from services.screener.offline import People, screen_bytes, to_json
+    sender, recipient = (_address(text) for text in envelope)
+    people = People(sender or None, recipient)
     first: Result | None = None
-    shown = table("file", "verdict", "reasons", "parts")
+    shown = table("file", "verdict", "reasons", "parts", "shadow")
     for name, data in _messages(files):
         if out is not None and first is not None:
             raise ConfigError("--out: takes what becomes of one message: name one file")
-        result = screen_bytes(loaded, data, direction, time.time())
+        result = screen_bytes(loaded, data, direction, time.time(), people)
         first = first or result
         if as_json:
             typer.echo(to_json(name, result))
         else:
             acted = [f"{part.action} {part.path} {', '.join(part.names)}" for part in result.verdict.parts]
-            row = (name, result.verdict.action.value, ", ".join(result.verdict.reasons), "; ".join(acted))
+            row = (
+                name,
+                result.verdict.action.value,
+                ", ".join(result.verdict.reasons),
+                "; ".join(acted),
+                "; ".join(result.verdict.shadow),
+            )
             shown.add_row(*(Text(text) for text in row))
     if not as_json:
         console().print(shown)
     if out is not None and first is not None:
         _write(out, first)
+
+
+def _address(text: str) -> str:
+    """Return an address in its canonical form; an empty one stays so."""
+    try:
+        return mailbox(text) if text else ""
+    except ValueError as error:
+        raise ConfigError(f"--envelope: {error}") from None
 
 
 def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.screener.assess import assess, reports
+from services.screener.rules import Correspondents, for_people
 from services.screener.settings import Settings
 from shared.config.model import Config
 from shared.ids import derive_id
@@ -28,12 +29,30 @@ class Result(NamedTuple):
     """What goes on if the verdict is pass or strip: the very octets that came in on pass."""
 
 
-def screen_bytes(config: Config, data: bytes, direction: Direction, now: float) -> Result:
-    """Return what the screener makes of a message. Line ends may be CRLF or LF; they stay what they are."""
+class People(NamedTuple):
+    """Envelope addresses for the rules that ask for them; without one, no such rule applies."""
+
+    sender: str | None = None
+    recipient: str = ""
+
+
+def screen_bytes(
+    config: Config,
+    data: bytes,
+    direction: Direction,
+    now: float,
+    people: People = People(),  # noqa: B008  (a value, never changed)
+) -> Result:
+    """Return what the screener makes of a message. Line ends may be CRLF or LF; they stay what they are.
+
+    Outbound senders are our own, inbound ones count as not verified.
+    """
     settings = Settings.of(config)
+    who = Correspondents(people.sender, people.recipient, verified=direction is Direction.OUTBOUND)
+    rules = for_people(settings.rules()[direction], who)
     digest = hashlib.sha256(data).hexdigest()
     reference = derive_id(digest, "screen", now)
-    assessed = assess(data, settings.rules()[direction], settings.house(), reference, now)
+    assessed = assess(data, rules, settings.house(), reference, now)
     out = digest if assessed.content is data else hashlib.sha256(assessed.content).hexdigest()
     return Result(assessed.verdict, reports(assessed.screening), digest, out, assessed.content)
 

@@ -39,10 +39,10 @@ class RabbitHarness:
         """Apply the topology to a vhost, which is made at first, and empty it."""
         assert isinstance(node, RabbitNode)
         harness = cls(node, vhost)
-        await harness.forget_index()
         differences = await apply(harness.target, PASSWORDS, limits or Limits())
         assert not differences, [str(each) for each in differences]
         await harness.empty()
+        await harness.forget_index()
         return harness
 
     @property
@@ -94,9 +94,14 @@ class RabbitHarness:
             return declared.message_count or 0
 
     async def forget_index(self) -> None:
-        """Take the quarantine's list away: a stream cannot be purged. Applying the topology makes it anew."""
-        with contextlib.suppress(RuntimeError):  # neither vhost nor stream may be there yet
-            await asyncio.to_thread(self.node.api, "DELETE", f"queues/{self.vhost}/{QUARANTINE_INDEX}")
+        """Note on the quarantine's list that nothing is left of what it names: a stream cannot be purged."""
+        async with self.raw() as connection:
+            channel = await connection.channel()
+            declared = await channel.queue_declare(QUARANTINE_INDEX, passive=True)
+        if declared.message_count:
+            operator = await connect_operator(self.url(User.OPERATOR))
+            await operator.reindex()
+            await operator.close()
 
     async def empty(self) -> None:
         """Purge every queue until nothing is left and nobody consumes: what others held comes back late."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from shared import wire
+from shared.broker import quarantine
 from shared.broker.admin import apply
 from shared.broker.rabbitmq import RabbitBroker, RabbitOperator
 from shared.broker.topology import QUARANTINE_INDEX, User, twin
@@ -165,3 +166,6 @@ async def test_quarantined_without_its_index(damaged: RabbitHarness) -> None:
     operator = await damaged.operator()
     assert isinstance(operator, RabbitOperator)
     assert sum(depth.ready for depth in await operator.depths()) == 1
+    (entry,) = await quarantine.list_kept(operator)
+    assert entry.item is not None
+    assert await quarantine.release(operator, entry.item.id, "olga", 1.0) == 1

@@ -127,6 +127,16 @@ def test_screen(tmp_path: Path) -> None:
     assert not (tmp_path / "out.eml").exists()
     assert sluice("screen", "--out", "out.eml", "-", cwd=tmp_path, given=PLAIN).status == 0
     assert (tmp_path / "out.eml").read_bytes() == PLAIN
+    (tmp_path / "rules.toml").write_text(
+        '[[screener.rule]]\nname = "try"\naction = "block"\nsenders = ["a@elsewhere.example"]\nshadow = true\n'
+    )
+    tried = sluice(
+        "screen", "--config", "rules.toml", "--envelope", "a@Elsewhere.example", "", "-", cwd=tmp_path, given=PLAIN
+    )
+    assert "rule:try block" in tried.out
+    assert "rule:try" not in sluice("screen", "--config", "rules.toml", "-", cwd=tmp_path, given=PLAIN).out
+    wrong = sluice("screen", "--envelope", "", "nobody", "-", cwd=tmp_path, given=PLAIN)
+    assert (wrong.status, wrong.err.partition(" is not")[0]) == (2, 'sluice: --envelope: "nobody"')
     two = sluice("screen", "--out", "out.eml", "program.eml", "-", cwd=tmp_path, given=PLAIN)
     assert (two.status, two.err) == (2, "sluice: --out: takes what becomes of one message: name one file\n")
 

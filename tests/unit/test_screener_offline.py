@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.screener.offline import iter_messages, screen_bytes, to_json
-from shared.config.model import Config
-from shared.model import Direction
+from services.screener.offline import People, iter_messages, screen_bytes, to_json
+from shared.config.model import Config, Screener
+from shared.config.screen_rule import ScreenRule
+from shared.model import Action, Direction
 from tests.support import mail_samples as samples
 
 NOW = 1_790_000_000.0
@@ -60,6 +61,48 @@ def test_every_part_is_listed_with_its_facts() -> None:
             "action": "strip",
             "rule": "extension:exe",
         },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("people", "direction", "verdict"),
+    [
+        (People(), Direction.INBOUND, "strip"),
+        (People("a@partner.example"), Direction.INBOUND, "pass"),
+        (People("a@other.example"), Direction.INBOUND, "strip"),
+        (People("a@partner.example", "bob@example.org"), Direction.INBOUND, "quarantine"),
+        (People(recipient="bob@example.org"), Direction.INBOUND, "quarantine"),
+        (People("a@partner.example"), Direction.OUTBOUND, "pass"),
+        (People(), Direction.OUTBOUND, "block"),
+    ],
+)
+def test_rules_that_ask_for_people(people: People, direction: Direction, verdict: str) -> None:
+    rules = (
+        ScreenRule(name="bob", action="quarantine", recipients=("bob@example.org",)),
+        ScreenRule(name="partner", action="allow", senders=("partner.example",)),
+        ScreenRule(name="ours", action="allow", senders=("ours.example",), sender_verified=True),
+    )
+    config = Config(screener=Screener(rule=rules))
+    result = screen_bytes(config, samples.with_exe(), direction, NOW, people)
+    assert json.loads(to_json("a", result))["verdict"] == verdict
+    ours = screen_bytes(config, samples.with_exe(), direction, NOW, People("a@ours.example"))
+    assert ours.verdict.action is (Action.PASS if direction is Direction.OUTBOUND else Action.STRIP)
+
+
+def test_the_fields_of_json_are_fixed() -> None:
+    rules = (ScreenRule(name="try", action="block", shadow=True, subject=("unterlagen",)),)
+    result = screen_bytes(Config(screener=Screener(rule=rules)), samples.with_exe(), Direction.INBOUND, NOW)
+    assert result.verdict.shadow == ("rule:try block",)
+    fields = json.loads(to_json("a", result))
+    assert list(fields) == ["file", "verdict", "reasons", "ambiguous", "parts", "sha256_in", "sha256_out"]
+    assert list(fields["parts"][0]) == [
+        "path",
+        "names",
+        "declared_type",
+        "detected_type",
+        "size",
+        "action",
+        "rule",
     ]
 
 

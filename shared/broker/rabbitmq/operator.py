@@ -6,7 +6,6 @@ see it meanwhile, and each look counts against a delivery limit, which these que
 
 import asyncio
 import contextlib
-import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC
@@ -27,7 +26,7 @@ from shared.clock import Clock, wall_clock
 from shared.errors import BrokerError, BrokerUnavailable, WireError
 from shared.model import Message, Send
 
-_BUCKET = re.compile(r"mail\.quarantine\.\d\d")
+_BUCKETS = tuple(bucket_queue(day) for day in range(QUARANTINE_BUCKETS))
 
 
 async def connect_operator(url: str, settings: Settings = DEFAULTS, *, clock: Clock = wall_clock) -> "RabbitOperator":
@@ -72,21 +71,27 @@ class RabbitOperator:
                     yield _kept(queue, message)
 
     async def quarantined(self) -> AsyncIterator[Entry]:
-        """Iterate over the quarantine's list: no original is touched."""
+        """Iterate over the quarantine's list: no original is touched, unless there is no list."""
+        try:
+            entries = await self._listed()
+        except BrokerUnavailable as error:
+            log.get().warning("no index, reading the buckets", error=str(error))
+            entries = [_entry(kept) async for kept in self.kept(_BUCKETS)]
+        for entry in entries:
+            yield entry
+
+    async def _listed(self) -> list[Entry]:
         mark = uuid.uuid4().hex
         await self._broker.index(index.Record(mark=mark))
         async with self._channel() as channel, asyncio.timeout(self._settings.confirm_timeout):
-            records = await index.read(channel, mark)
-        for entry in index.alive(records):
-            yield entry
+            return index.alive(await index.read(channel, mark))
 
     async def reindex(self) -> Reindexed:
         """Add what the list lacks, drop what no bucket holds. What somebody looks at meanwhile seems absent."""
-        listed = {(entry.queue, entry.item.id): entry async for entry in self.quarantined() if entry.item}
-        buckets = [bucket_queue(day) for day in range(QUARANTINE_BUCKETS)]
+        listed = {(entry.queue, entry.item.id) for entry in await self._listed() if entry.item}
         there: set[tuple[str, str]] = set()
         kept = added = undecodable = 0
-        async for each in self.kept(buckets):
+        async for each in self.kept(_BUCKETS):
             kept += 1
             if each.message is None:
                 undecodable += 1
@@ -118,7 +123,7 @@ class RabbitOperator:
     async def remove(self, queue: str, message_id: str) -> bool:
         """Delete every copy of a message; reads the whole queue."""
         removed = await self._remove(queue, message_id)
-        if removed and _BUCKET.fullmatch(queue):
+        if removed and queue in _BUCKETS:
             try:
                 await self._broker.index(index.Record(bucket=queue, gone=message_id))
             except BrokerError as error:  # the list names something that is no longer there, which `reindex` mends
@@ -191,3 +196,9 @@ def _kept(queue: str, message: DeliveredMessage) -> Kept:
     except WireError as error:
         return Kept(queue, None, message.body, str(reason) if reason is not None else str(error), kept_at)
     return Kept(queue, decoded, message.body, decoded.item.reason, kept_at)
+
+
+def _entry(kept: Kept) -> Entry:
+    if kept.message is None:
+        return Entry(kept.queue, None, len(kept.body), kept.reason, kept.kept_at)
+    return Entry(kept.queue, kept.message.item, len(kept.message.content), kept.reason, kept.kept_at)
