@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test fuzz check format bench bench-ingress bench-memory lock clean
+.PHONY: help demo run test compose-test fuzz check format bench bench-ingress bench-memory bench-screener lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
@@ -54,6 +54,9 @@ bench-ingress: $(READY) ## the front door beside aiosmtpd, a bare protocol and P
 bench-memory: $(READY) ## the memory of ingress while 500 clients send 30 MB each
 	@scripts/debian-packages rabbitmq-server || true
 	@ulimit -n 20000; PYTHONPATH=. .venv/bin/python -m bench.ingress.memory $(ARGS)
+
+bench-screener: $(READY) ## the screener beside the standard library's email
+	@PYTHONPATH=. .venv/bin/python -m bench.screener $(ARGS)
 
 lock: ## pin the dependencies again; UPGRADE=1 takes the newest that fit
 	@scripts/lock

@@ -8,12 +8,16 @@ from services.screener.containers.pool import Look
 from services.screener.identity.names import for_display
 from services.screener.mime.anomaly import Limits
 from services.screener.mime.octets import line_end
+from services.screener.mime.quick import is_only_text
 from services.screener.notice import Notice, notice_part
-from services.screener.rules import RuleSet
+from services.screener.rules import RuleSet, lets_text_pass
 from services.screener.screening import Screening, action_on, report, screen
 from services.screener.surgery import apply, cuts_for
+from services.screener.verdict import Ruling
 from shared.dsn.text import date
 from shared.model import Action, PartReport, Verdict
+
+_UNREAD = Ruling(Action.PASS, (), ambiguous=False, cut=())
 
 
 class House(NamedTuple):
@@ -35,6 +39,9 @@ class Assessed(NamedTuple):
 
 def assess(raw: bytes, rules: RuleSet, house: House, reference: str, now: float, look: Look = look_inside) -> Assessed:
     """Return the verdict on a message and what goes on; where a stripped one is not clean, the stricter action."""
+    if lets_text_pass(rules) and is_only_text(raw):
+        screening = Screening(raw, (), _UNREAD)
+        return Assessed(_verdict(screening, now), raw, screening)
     limits = Limits()
     screening = screen(raw, rules, limits, look)
     if screening.ruling.action is not Action.STRIP:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from services.screener.assess import assess, reports
 from services.screener.rules import Correspondents, for_people
+from services.screener.screening import screen
 from services.screener.settings import Settings
 from shared.config.model import Config
 from shared.ids import derive_id
@@ -54,7 +55,8 @@ def screen_bytes(
     reference = derive_id(digest, "screen", now)
     assessed = assess(data, rules, settings.house(), reference, now)
     out = digest if assessed.content is data else hashlib.sha256(assessed.content).hexdigest()
-    return Result(assessed.verdict, reports(assessed.screening), digest, out, assessed.content)
+    screening = assessed.screening if assessed.screening.seen else screen(data, rules)
+    return Result(assessed.verdict, reports(screening), digest, out, assessed.content)
 
 
 def to_json(file: str, result: Result) -> str:

@@ -33,7 +33,7 @@ class Screening(NamedTuple):
 
     raw: bytes
     seen: tuple[Seen, ...]
-    """In the order of the message, containers before their content."""
+    """In the order of the message, containers before their content; empty where nothing had to be read (mime/quick)."""
     ruling: Ruling
     remarks: frozenset[Remark] = frozenset()
 

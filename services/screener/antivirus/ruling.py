@@ -8,6 +8,7 @@ from services.screener.antivirus.answer import Answer, State, Unavailable
 from services.screener.assess import Assessed
 from services.screener.mime.decode import IDENTITY
 from services.screener.mime.part import Kind
+from services.screener.mime.tree import parse
 from services.screener.rules import RuleSet
 from services.screener.screening import Screening
 from services.screener.verdict import MILDEST_FIRST
@@ -21,8 +22,8 @@ _WAIT = (5.0, 300.0)
 def pieces(screening: Screening) -> Iterator[bytes]:
     """Yield what is scanned: the message as it is, and every leaf that an encoding hides, decoded in every reading."""
     yield screening.raw
-    for seen in screening.seen:
-        part = seen.part
+    parts = [seen.part for seen in screening.seen] or parse(screening.raw).parts
+    for part in parts:
         if part.kind is Kind.LEAF and not IDENTITY.issuperset(part.description.encodings):
             yield from filter(None, part.readings())
 

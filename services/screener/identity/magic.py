@@ -1,5 +1,6 @@
 """Types recognised by content: the first octets tell what a program will do with a file, whatever it is called."""
 
+import re
 from typing import NamedTuple
 
 
@@ -66,6 +67,40 @@ for _offset, _octets, _type, _extension in _TABLE:
         _BY_FIRST.setdefault(_octets[0], []).append((_octets, _type, _extension))
 _ELSEWHERE = tuple(row for row in _TABLE if row[0])
 
+_TEXTUAL = re.compile(
+    b"|".join(
+        b"." * offset + re.escape(octets.lower())
+        for offset, octets in [
+            *((offset, octets) for offset, octets, _, _ in _TABLE if offset < 64),
+            (2, b"-l"),
+            *(
+                (0, mark)
+                for mark in (
+                    b"MZ",
+                    b"ZM",
+                    b"PK",
+                    b"RIFF",
+                    b"BM",
+                    b"#!",
+                    b"Windows Registry",
+                    b"REGEDIT",
+                    b"[Internet",
+                    b"RE~^",
+                    b"KDMV",
+                    b"EGGA",
+                    b"7kSt",
+                    b"zPQ",
+                    b"LZIP",
+                    b"ZOO ",
+                )
+            ),
+        ]
+        if not octets.translate(None, bytes(range(32, 127))) or octets == b"!<arch>\ndebian"
+    ),
+    re.DOTALL,
+)
+"""Marks that are printable, in lower case: a text may begin with one."""
+
 _RIFF = {b"WAVE": ("audio/wav", "wav"), b"AVI ": ("video/x-msvideo", "avi"), b"WEBP": ("image/webp", "webp")}
 _SCRIPTS: tuple[tuple[bytes, str, str], ...] = (
     (b"windows registry editor version", "text/x-ms-regedit", "reg"),
@@ -96,6 +131,24 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     if found is None and not inline_text:
         found = _script(head)
     return found or _text(head)
+
+
+def is_readable(lowered: bytes, start: int) -> bool:
+    """Return whether text from `start`, without control characters, in lower case, begins as text and no known type."""
+    if len(lowered) <= start or _TEXTUAL.match(lowered, start) is not None:
+        return False
+    if lowered.startswith((b"koly", b"conectix"), max(start, len(lowered) - 512)):
+        return False
+    if lowered.find(b"%", start, start + 1024) >= 0 and lowered.find(b"%pdf-", start, start + 1024) >= 0:
+        return False
+    if (
+        lowered.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"), start)
+        or lowered.find(b"{\\rt", start, start + 64) >= 0
+    ):
+        return False
+    return not (
+        lowered.startswith(b"ustar", start + 257) or lowered.startswith((b"cd001", b"bea01", b"nsr0"), start + 0x8001)
+    )
 
 
 def is_certain(head: bytes) -> bool:

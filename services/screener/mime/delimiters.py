@@ -79,18 +79,25 @@ def _cut(source: bytes, start: int, at: int) -> int:
 
 def looks_like_parts(source: bytes, start: int, end: int) -> bool:
     """Return whether a region holds a line `--something` followed by Content fields: parts to a guessing program."""
-    return _PART.search(source, max(start - 1, 0), end) is not None
+    return _first_part(source, start, end) is not None
+
+
+def _first_part(source: bytes, start: int, end: int) -> re.Match[bytes] | None:
+    """Search from the first line that begins with two hyphens: most bodies have none, and that is told quickly."""
+    before = max(start - 1, 0)
+    at = before if source.startswith(b"--", start) else source.find(b"\n--", before, end)
+    return None if at < 0 else _PART.search(source, at, end)
 
 
 def first_boundary(source: bytes, start: int, end: int) -> bytes | None:
     """Return the boundary that a guessing program takes from the first line that looks like a delimiter."""
-    found = _PART.search(source, max(start - 1, 0), end)
+    found = _first_part(source, start, end)
     return None if found is None else found[0].lstrip(b"\n").partition(b"\n")[0][2:].rstrip(b" \t\r")
 
 
 def starts_with_parts(source: bytes, start: int, end: int) -> bool:
     """Return whether a body begins with parts, nothing but white space before them."""
-    found = _PART.search(source, max(start - 1, 0), end)
+    found = _first_part(source, start, end)
     return found is not None and not source[start : found.start()].strip()
 
 

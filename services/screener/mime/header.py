@@ -26,7 +26,7 @@ _DAMAGED = re.compile(
 """A line that is no field to the grammar and a structural one to a forgiving program."""
 _BLANK_CONTINUATION = re.compile(rb"\n[ \t]+\r?(?:\n|\Z)")
 _UNFOLD = re.compile(rb"\r?\n")
-_SIGNED_LISTS = re.compile(r"arc-|.*signature$")
+SIGNED_LISTS = re.compile(r"arc-|.*signature$")
 """Fields whose list of signed fields legitimately folds to a line "Content-Type:..."."""
 
 
@@ -121,7 +121,7 @@ def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
     found = [_field(match, value, anomalies)]
     if b"\r" in value and _BARE_CR.search(value):
         found += [_hidden(m[1], m[2], match.start(), match.end()) for m in _AFTER_CR.finditer(value)]
-    if b"\n" in value and not _SIGNED_LISTS.match(found[0].name):
+    if b"\n" in value and not SIGNED_LISTS.match(found[0].name):
         inside = [_hidden(m[1], m[2], match.start(), match.end()) for m in _HIDDEN.finditer(value)]
         if inside:
             anomalies.add(Anomaly.HIDDEN_FIELD)

@@ -7,6 +7,7 @@ from services.screener.rules.judging import (
     judge_message,
     judge_part,
     judge_suspicious,
+    lets_text_pass,
 )
 from services.screener.rules.message import on_message
 from services.screener.rules.people import Correspondents, for_people
@@ -24,5 +25,6 @@ __all__ = [
     "judge_message",
     "judge_part",
     "judge_suspicious",
+    "lets_text_pass",
     "on_message",
 ]

@@ -13,6 +13,7 @@ from shared.model import Action
 _BODIES = ("text/", "multipart/")
 _MARKUP = frozenset({"htm", "html", "mht", "mhtml", "shtml", "svg", "xhtml"})
 """Tier 2 in a file; as the text of a message it is what most mail is."""
+_TEXTS = ("text/plain", "text/html")
 _NOTICE = 8192
 """Octets that none of our notices exceeds."""
 
@@ -65,6 +66,11 @@ def judge_part(
     if rules.action is not Action.PASS:
         found = _by_name(names, rules) or _by_type(declared, detected, rules)
     return Judgement(None if found is None else Finding(rules.action, found), shadows, rules)
+
+
+def lets_text_pass(rules: RuleSet) -> bool:
+    """Return whether a message that is one plain or HTML text passes, whatever it says: `judge` has nothing on it."""
+    return not rules.own and rules.types.isdisjoint(_TEXTS) and "html" not in rules.extensions
 
 
 def judge_suspicious(

@@ -1,0 +1,174 @@
+"""The fast path: what it lets pass, the full parse lets pass too; ordinary texts do take it."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from services.screener.containers.formats import readers_for
+from services.screener.identity.recognise import recognise
+from services.screener.mime.quick import is_only_text
+from services.screener.mime.tree import parse
+from services.screener.rules import compile_rules, lets_text_pass
+from services.screener.screening import screen
+from shared.config.model import Rules
+from shared.model import Action, Direction
+from tests.catalogue.case import Case
+from tests.catalogue.test_catalogue import CASES
+from tests.ordinary.test_ordinary import MESSAGES
+from tests.ordinary.writing import DKIM
+from tests.support.mail_samples import HEAD, crlf
+from tests.unit.test_mime_properties import PIECES, spliced
+
+RULES = compile_rules(Rules(), Direction.INBOUND)
+CT = "Content-Type: text/plain; charset=utf-8\n"
+CTE = "Content-Transfer-Encoding"
+TEXTS = [
+    "\nHi\n",
+    f"{CT}\nHi\n",
+    f"{CT}{CTE}: 8bit\n\nGrüße\n",
+    f'Content-Type: text/html; charset="UTF-8"\n{CTE}: quoted-printable\n\n<p>Gr=C3=BC=C3=9Fe=3D =\nso</p>\n',
+    f"Content-Type: text/plain; charset=UTF-8; format=flowed\n{CTE}: 7bit\nContent-Language: de-DE\n\nHi\n-- \nA\n",
+    f"{CT}Content-Disposition: inline\n\nin the beginning\n",
+    f"{DKIM}{CT}\nHi\n",
+    f"Content-Type: text/plain;\n charset=utf-8\n{CTE}: 7bit\n\nHi\n",
+]
+QUICK = [crlf(HEAD + text) for text in TEXTS]
+
+
+@pytest.mark.parametrize("raw", QUICK)
+def test_ordinary_texts_take_the_fast_path(raw: bytes) -> None:
+    assert is_only_text(raw)
+
+
+def test_a_good_part_of_ordinary_single_texts_does() -> None:
+    assert sum(is_only_text(raw) for _, _, raw in MESSAGES) >= 20
+
+
+NOT = {
+    "empty": "\n",
+    "a name": 'Content-Type: text/plain; name="a"\n\nx\n',
+    "a boundary": "Content-Type: text/plain; boundary=b\n\nx\n",
+    "base64": f"{CT}{CTE}: base64\n\nTVqQ\n",
+    "two types": f"{CT}Content-Type: text/html\n\nx\n",
+    "two encodings": f"{CTE}: 7bit\n{CTE}: quoted-printable\n\nx\n",
+    "an attachment": "Content-Disposition: attachment\n\nx\n",
+    "a description": "Content-Description: a.exe\n\nx\n",
+    "a field in a continuation": "X: y\n Content-Type: text/plain\n\nx\n",
+    "a line that is no field": "nonsense\n\nx\n",
+    "a space in a name": "X Y: z\n\nx\n",
+    "a dirty name": "(Content-Type: x\n\nx\n",
+    "a white space line": "X: y\n \nZ: a\n\nx\n",
+    "uuencode": "\nHi\nbegin 644 a.exe\n#86)C\nend\n",
+    "uuencode that is encoded": f"{CT}{CTE}: quoted-printable\n\nHi\n=62egin 644 a.exe\n#86)C\nend\n",
+    "yEnc": "\n=ybegin line=1 name=a\n",
+    "BinHex": "\n(This file must be converted with BinHex 4.0)\n",
+    "parts": "\n--b\nContent-Type: x/y\n\n",
+    "a program": "\nMZ\n",
+    "a PDF": "\n\n%PDF-1.4\n",
+    "a tar": "\n" + "x" * 257 + "ustar\n",
+    "an image": "\nconectix\n",
+    "an archive": "\n22-lh5-\n",
+    "the end of a short disk image": "\nkoly\n",
+    "a calendar": "\n\nBEGIN:VCALENDAR\nATTACH;ENCODING=BASE64:eA==\n",
+    "rich text": "\n \n{\\rt\\objdata 00}\n",
+    "a drawing": "\n<svg>\n",
+    "the end of a disk image": "\n" + "x" * 600 + "koly" + "x" * 508,
+    "a script": "\n<script>x</script>\n",
+    "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
+    "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",
+    "very many fields": "X: y\n" * 1000 + "\nx\n",
+}
+
+
+@pytest.mark.parametrize("case", NOT)
+def test_a_doubt_is_left_to_the_full_parse(case: str) -> None:
+    assert not is_only_text(crlf(HEAD + NOT[case]))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"From: a\r\n\r\nx\0",
+        b"From: a\n\nx\n",
+        b"From: a\r\nX: y\rContent-Type: x\r\n\r\nx",
+        b"From: a\r\nX: y\nZ: a\r\n\r\nx",
+        b"From: a\r\n\r\nx\r--b",
+        b"From: a\r\n\r\nx\n--b\r\n",
+        b"\r\nx",
+        b"Content-Type: text/plain\r\n\r\nx",
+        b"From a@b Mon\r\nFrom: a\r\n\r\nx",
+        b"From: a\r\n",
+        b"From: a\r\n\r\n" + b"x" * 1_100_000,
+    ],
+)
+def test_odd_octets_are_left_to_the_full_parse(raw: bytes) -> None:
+    assert not is_only_text(raw)
+
+
+@settings(max_examples=1500)
+@given(
+    st.builds(
+        spliced,
+        st.sampled_from([*QUICK, *(raw for _, _, raw in MESSAGES if is_only_text(raw))]),
+        st.lists(
+            st.tuples(
+                st.integers(0, 3000),
+                st.integers(0, 12),
+                st.sampled_from(PIECES)
+                | st.sampled_from(
+                    [
+                        b"BZh",
+                        b"MZ",
+                        b"koly",
+                        b"=",
+                        b"=4D",
+                        b"--",
+                        b"\r\n ",
+                        b"begin ",
+                        b"RE~^",
+                        b"%PDF-",
+                        b"ITSF",
+                        b"zPQ",
+                        b"conectix",
+                    ]
+                )
+                | st.text(max_size=4).map(str.encode),
+            ),
+            max_size=4,
+        ),
+    )
+)
+@example(QUICK[0].replace(b"Hi", b"MSCF"))
+@example(QUICK[0].replace(b"Hi", b"koly"))
+@example(QUICK[0].replace(b"Hi", b"\xff\xfe<svg>"))
+def test_what_passes_unread_passes_read(raw: bytes) -> None:
+    if not is_only_text(raw):
+        return
+    tree = parse(raw)
+    assert tree.anomalies == frozenset()
+    assert len(tree.parts) == 1
+    (part,) = tree.parts
+    assert (part.description.names, part.description.boundaries) == ((), ())
+    assert {one.type for one in recognise(part)[0]} <= {"text/plain", "text/html"}
+    assert not any(readers_for(octets) for octets in part.readings())
+    assert screen(raw, RULES).ruling == (Action.PASS, (), False, (), ())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row} {case.name}")
+def test_no_case_of_the_catalogue_with_a_finding_passes_unread(case: Case) -> None:
+    for _, raw in case.variants():
+        assert not is_only_text(raw) or (case.rule is None and not case.doubt)
+
+
+@pytest.mark.parametrize(
+    ("rules", "passes"),
+    [
+        (Rules(), True),
+        (Rules(banned_types=("text/html",)), False),
+        (Rules(banned_types=("text/plain",)), False),
+        (Rules(extra_extensions=("html",)), False),
+        (Rules(extra_extensions=("txt",)), True),
+    ],
+)
+def test_rules_on_texts_forbid_the_fast_path(rules: Rules, *, passes: bool) -> None:
+    assert lets_text_pass(compile_rules(rules, Direction.INBOUND)) is passes
