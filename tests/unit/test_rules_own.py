@@ -106,6 +106,7 @@ def test_conditions_on_a_part(
         ({"names": ("*",)}, ["a\u202efdp.exe"], ANY, PROGRAM, "strip extension:exe"),
         ({"types": ("application/x-msdownload",)}, ["a.exe"], ANY, PROGRAM, "strip extension:exe"),
         ({"types": ("application/*",)}, [], "application/x-msdownload", PROGRAM, None),
+        ({"types": ("application/*",)}, ["a.exe"], ANY, PROGRAM, "strip extension:exe"),
         ({"names": ("*.docm",)}, ["a.docm"], ANY, OCTETS, None),
     ],
 )
