@@ -63,8 +63,11 @@ def walk(sent: bytes, heard: bytes) -> Walk:
         reply = pairs[-1][1]
         assert expected is None or reply[:3] in {expected, b"421"}, pairs[-1]
         chunk, rest = rest[: _chunk(command, reply)], rest[_chunk(command, reply) :]
-        # Only what the reply to BDAT, or a command after which there is no transaction, leaves of a message by chunks.
-        chunks = chunks + chunk if reply.startswith(b"250") and not _ENDS.match(command) else b""
+        # A refused chunk ends its message, and so does what ends a transaction; nothing else that is refused does.
+        if _BDAT.fullmatch(command.removesuffix(b"\r")):
+            chunks = chunks + chunk if reply.startswith(b"250") else b""
+        elif reply.startswith(b"250") and _ENDS.match(command):
+            chunks = b""
         if found := _QUEUED.match(reply):
             queued[found[1].decode()] = _unstuffed(command) if is_content else _ended(chunks)
             chunks = b""
