@@ -58,7 +58,8 @@ class Case(NamedTuple):
         yield "forwarded", self._octets(f"{TOP}{_outer(inner)}")
 
     def _text(self, top: str, fields: str) -> str:
-        return f"{fields}\n\n{self.body}" if self.whole else f"{top}{fields}\n\n{self.body}"
+        blank = "\n\n" if self.line_ends else "\r\n\r\n"
+        return f"{fields}{blank}{self.body}" if self.whole else f"{top}{fields}{blank}{self.body}"
 
     def _octets(self, text: str) -> bytes:
         octets = text.encode("utf-8", "surrogateescape")
