@@ -15,7 +15,7 @@ from pamqp.commands import Basic
 from shared.broker.admin import Target, apply
 from shared.broker.port import Broker, Operator
 from shared.broker.rabbitmq import RabbitBroker, RabbitOperator, Settings, connect, connect_operator
-from shared.broker.topology import QUARANTINE_INDEX, Limits, User, quorum_queues
+from shared.broker.topology import Limits, User, quorum_queues
 from tests.contract.harness import PATIENCE
 from tests.support.rabbitmq import RabbitNode
 
@@ -95,13 +95,10 @@ class RabbitHarness:
 
     async def forget_index(self) -> None:
         """Note on the quarantine's list that nothing is left of what it names: a stream cannot be purged."""
-        async with self.raw() as connection:
-            channel = await connection.channel()
-            declared = await channel.queue_declare(QUARANTINE_INDEX, passive=True)
-        if declared.message_count:
-            operator = await connect_operator(self.url(User.OPERATOR))
-            await operator.reindex()
-            await operator.close()
+        # Whatever the stream says of its length: RabbitMQ 4 counts a stream's messages late.
+        operator = await connect_operator(self.url(User.OPERATOR))
+        await operator.reindex()
+        await operator.close()
 
     async def empty(self) -> None:
         """Purge every queue until nothing is left and nobody consumes: what others held comes back late."""
