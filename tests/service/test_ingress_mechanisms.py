@@ -23,6 +23,7 @@ from services.ingress.auth.users import add_user
 from shared.config.model import Config
 from shared.config.units import Duration
 from tests.support.front import Front, front_config, with_tls
+from tests.support.waiting import wait_for
 
 PASSWORD = "correct horse"
 SUBMISSION = 1
@@ -213,6 +214,24 @@ def test_the_http_call_out(world: World) -> None:
     assert Answers.asked[-1] == (question, "Bearer hush")
     assert "hush" not in logged
     assert "carol@example.org" in logged
+
+
+def test_one_question_too_many_at_a_time_is_answered_later(world: World) -> None:
+    Answers.asked, Answers.gate = [], threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever).start()
+    config = world.config(http_url=f"http://127.0.0.1:{server.server_port}/", max_concurrent_callouts=1)
+    with Front(config) as front, world.client(front) as one, world.client(front) as two:
+        slow = threading.Thread(target=one.docmd, args=("AUTH", "PLAIN " + b64(b"\0carol\0slow")))
+        slow.start()
+        wait_for(lambda: bool(Answers.asked))
+        right = "PLAIN " + b64(b"\0carol\0right")
+        assert two.docmd("AUTH", right) == (454, b"4.7.0 Too many authentications at once, try again later")
+        Answers.gate.set()
+        slow.join()
+        assert two.docmd("AUTH", right)[0] == 235
+    server.shutdown()
+    server.server_close()
 
 
 def test_guessing_locks_the_address_and_what_is_known_goes_on(world: World) -> None:

@@ -5,6 +5,8 @@ A line is one of
     @trusted      connect from the trusted network instead of a stranger's address
     @from ADDRESS connect from there
     @site NAME    to another ingress than the ordinary one: see test_ingress_dialogs.py
+    @listener N   to its listener of that number: 0 relay, 1 submission, 2 submissions
+    @beside N     while so many other connections from the same address are open
     @greeting     the transcript begins before the greeting
     C: text       send the text and CRLF
     R: text       send the octets exactly as written, with Python's backslash escapes and no CRLF
@@ -14,6 +16,7 @@ A line is one of
     M: number     at the end: so many messages have been published
 """
 
+import contextlib
 import ssl
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,9 +28,14 @@ def replay(path: Path, front: Front, trust: ssl.SSLContext) -> None:
     """Replay one transcript. AssertionError names its line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     source = directive(lines, "@from") or (TRUSTED if "@trusted" in lines else STRANGER)
+    listener, beside = int(directive(lines, "@listener") or 0), int(directive(lines, "@beside") or 0)
     published = len(front.recorder.sends)
-    talk = front.knock(source) if "@greeting" in lines else front.connect(source)
-    try:
+    with contextlib.ExitStack() as stack:
+        for _ in range(beside):
+            stack.enter_context(front.connect(source, listener))
+        open_one = front.knock if "@greeting" in lines else front.connect
+        talk = open_one(source, listener)
+        stack.callback(talk.close)
         for number, line in enumerate(lines, start=1):
             kind, _, text = line.partition(": ") if line[1:2] == ":" else ("", "", "")
             where = f"{path.name}:{number}"
@@ -35,8 +43,6 @@ def replay(path: Path, front: Front, trust: ssl.SSLContext) -> None:
                 assert len(front.recorder.sends) - published == int(text), where
             else:
                 _step(talk, line[:1] if line[1:2] == ":" else "", text, where, trust)
-    finally:
-        talk.close()
 
 
 def directive(lines: list[str], name: str) -> str:
