@@ -297,3 +297,21 @@ def test_no_session_counts_as_receiving_once_its_content_has_ended() -> None:
             wait_for(lambda: arena.receiving == 0)
             assert one.ask("NOOP").startswith("250 ")
         assert arena.receiving == 0
+
+
+def test_a_message_whose_turn_to_the_broker_does_not_come_is_answered_in_time() -> None:
+    with Front(front_config(buffer=160_000, confirm_timeout=Duration(0.3))) as front:
+        leaving = front.app._site.budget.leaving
+        front.call(leaving.enter(20_000))
+        with front.ready() as talk:
+            talk.socket.settimeout(10)
+            talk.send(MAIL + b".\r\n")
+            assert talk.reply().startswith("451 4.3.2 ")
+            assert front.recorder.calls == 0
+            front.soon(lambda: leaving.leave(20_000))
+            assert begin(talk).startswith("250 ")
+            assert talk.ask("RCPT TO:<bob@example.org>").startswith("250 ")
+            assert talk.ask("DATA").startswith("354")
+            assert talk.ask((MAIL + b".").decode()).startswith("250 ")
+        assert front.app._site.budget.used == 0
+    assert len(front.recorder.sends) == 1

@@ -67,15 +67,7 @@ async def accept(site: Site, transaction: Transaction, chunks: list[bytes]) -> R
     )
     size = sum(map(len, chunks))
     prefix = _prefix(site.hostname, item, head, found.field, add_missing=transaction.is_submission)
-    leaving = site.budget.leaving
-    if not leaving.enter_at_once(size):
-        await leaving.enter(size)
-    try:
-        content = await _joined(prefix, chunks, size)
-        chunks.clear()
-        refused = await _publish(site, Send(Place.SCREEN, Message(item, content)))
-    finally:
-        leaving.leave(size)
+    refused = await _publish(site, item, prefix, chunks)
     if refused is not None:
         return refused
     metrics.accepted.labels(str(item.origin)).inc()
@@ -148,12 +140,25 @@ def _prefix(hostname: str, item: Item, head: bytes, results: bytes, *, add_missi
     return fields if starts_with_field(head) else fields + b"\r\n"
 
 
-async def _publish(site: Site, send: Send) -> Refuse | None:
-    """Return None once it is durable, or the refusal. An unknown failure is temporary and says nothing of itself."""
-    message_id = send.message.item.id
+async def _in_turn(site: Site, item: Item, prefix: bytes, chunks: list[bytes]) -> None:
+    """Put the message together and publish it once there is room for its copies. `chunks` is emptied."""
+    size = sum(map(len, chunks))
+    leaving = site.budget.leaving
+    if not leaving.enter_at_once(size):
+        await leaving.enter(size)
     try:
-        async with asyncio.timeout(site.settings.confirm_timeout):
-            await site.publisher.publish([send])
+        content = await _joined(prefix, chunks, size)
+        chunks.clear()
+        await site.publisher.publish([Send(Place.SCREEN, Message(item, content))])
+    finally:
+        leaving.leave(size)
+
+
+async def _publish(site: Site, item: Item, prefix: bytes, chunks: list[bytes]) -> Refuse | None:
+    """Return None once it is durable, or the refusal. An unknown failure is temporary and says nothing of itself."""
+    try:
+        async with asyncio.timeout(site.settings.confirm_timeout):  # the wait for its turn counts, too
+            await _in_turn(site, item, prefix, chunks)
     except MessageTooLarge as error:
         refused, why = replies.TOO_LARGE, str(error)
     except BrokerFull as error:
@@ -163,11 +168,11 @@ async def _publish(site: Site, send: Send) -> Refuse | None:
     except TimeoutError:
         refused, why = replies.BROKER_TROUBLE, f"no confirm within {site.settings.confirm_timeout:g} s"
     except Exception:  # noqa: BLE001  (whatever it is, the client must hear 451 and keep the message)
-        log.get().error("publish failed", id=message_id, exc_info=True)
+        log.get().error("publish failed", id=item.id, exc_info=True)
         return replies.INTERNAL
     else:
         return None
-    log.get().warning("not accepted", id=message_id, rule=refused.rule, error=why)
+    log.get().warning("not accepted", id=item.id, rule=refused.rule, error=why)
     return refused
 
 
