@@ -1,5 +1,6 @@
 """What tests of the stages share: the world around delivery, and an authority for certificates."""
 
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,14 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
+
+
+@pytest.fixture
+def trust(authority: trustme.CA) -> ssl.SSLContext:
+    """What a client needs to verify the authority's certificates."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
 
 
 @pytest.fixture

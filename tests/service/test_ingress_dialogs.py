@@ -33,9 +33,7 @@ def sites(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_dialog(path: Path, sites: Sites, authority: trustme.CA) -> None:
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+def test_dialog(path: Path, sites: Sites, trust: ssl.SSLContext) -> None:
     replay(path, sites.named(directive(path.read_text(encoding="utf-8").splitlines(), "@site")), trust)
 
 

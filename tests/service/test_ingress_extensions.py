@@ -35,13 +35,6 @@ def _fresh(front: Front) -> None:
     front.recorder.sends.clear()
 
 
-@pytest.fixture
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 def client(front: Front, trust: ssl.SSLContext | None, source: str, user: str | None = None) -> smtplib.SMTP:
     smtp = smtplib.SMTP("127.0.0.1", front.port, "c.example", timeout=30, source_address=(source, 0))
     if trust is not None:

@@ -94,13 +94,6 @@ def front(config: Config, request: pytest.FixtureRequest) -> Iterator[Front]:
         yield running
 
 
-@pytest.fixture
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 @pytest.fixture(scope="module")
 def idle(front: Front) -> int:
     """How many sockets are open while there is no client."""

@@ -45,13 +45,6 @@ def front(config: Config, request: pytest.FixtureRequest) -> Iterator[Front]:
         yield running
 
 
-@pytest.fixture
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 class Drip:
     """A client that sends octet by octet; everything it hears is kept."""
 

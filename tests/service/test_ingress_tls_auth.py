@@ -44,13 +44,6 @@ def _fresh(front: Front) -> None:
     front.recorder.sends.clear()
 
 
-@pytest.fixture
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 def client(front: Front, listener: int, trust: ssl.SSLContext, source: str = STRANGER) -> smtplib.SMTP:
     port = front.app.ports[listener]
     if listener == SUBMISSIONS:

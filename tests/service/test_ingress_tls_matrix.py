@@ -54,13 +54,6 @@ def _nothing_is_left(front: Front) -> Iterator[None]:
     assert front.problems() == []
 
 
-@pytest.fixture
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 def client(front: Front, listener: int, trust: ssl.SSLContext) -> smtplib.SMTP:
     """Return a client that has said EHLO under TLS; what fails on the way leaves no open socket."""
     port = front.app.ports[listener]

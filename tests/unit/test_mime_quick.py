@@ -17,7 +17,7 @@ from tests.catalogue.test_catalogue import CASES
 from tests.ordinary.test_ordinary import MESSAGES
 from tests.ordinary.writing import DKIM
 from tests.support.mail_samples import HEAD, crlf
-from tests.unit.test_mime_properties import PIECES, spliced
+from tests.support.mime_pieces import PIECES, spliced
 
 RULES = compile_rules(Rules(), Direction.INBOUND)
 CT = "Content-Type: text/plain; charset=utf-8\n"

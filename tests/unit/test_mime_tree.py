@@ -9,6 +9,7 @@ from services.screener.mime.part import Kind, Part
 from services.screener.mime.tree import parse
 from tests.support import mail_samples as samples
 from tests.support.mail_samples import EXE, HEAD, PNG, TEXT, attachment, b64, crlf, multipart
+from tests.support.mime_pieces import PIECES
 
 
 def header(part: Part) -> bytes:
@@ -181,45 +182,7 @@ def test_messages_in_messages_beyond_the_limit_are_noted() -> None:
     assert Anomaly.LIMIT in tree.anomalies
 
 
-PIECES = st.sampled_from(
-    [
-        *(
-            b"--b",
-            b"--b--",
-            b"--c",
-            b"\r\n",
-            b"\n",
-            b"\r",
-            b"\r\n\r\n",
-            b" ",
-            b"\t",
-            b";",
-            b"=",
-            b'"',
-            b"(",
-            b"\\",
-            b"\0",
-        ),
-        *(b"Content-Type: ", b"multipart/mixed; boundary=b", b'multipart/alternative; boundary="c"', b"message/rfc822"),
-        *(
-            b"Content-Transfer-Encoding: base64\r\n",
-            b"Content-Disposition: attachment; ",
-            b"filename*0*=utf-8''a%2Eexe",
-        ),
-        *(
-            b"name=",
-            b"=?utf-8?B?YS5leGU=?=",
-            b"=?utf-7?Q?+AC4-?=",
-            b"TVqQAAMAAAAEAAAA",
-            b"multipart/digest",
-            b"\xff\xe4",
-            b":",
-        ),
-    ]
-)
-
-
-@given(st.lists(PIECES | st.binary(max_size=8), max_size=60).map(b"".join))
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=60).map(b"".join))
 def test_any_octets_give_a_tree_whose_ranges_nest(raw: bytes) -> None:
     parts = parse(raw).parts
     for part in parts:
