@@ -48,6 +48,7 @@ TOOLS: dict[str, list[list[str]]] = {
     "tar-bz2": [["tar", "-cjf", "OUT.tar.bz2", "."]],
     "tar-xz": [["tar", "-cJf", "OUT.tar.xz", "."]],
     "tar-lzma": [["tar", "--lzma", "-cf", "OUT.tar.lzma", "."]],
+    "tar-zstd": [["tar", "--zstd", "-cf", "OUT.tar.zst", "."]],
 }
 """Name = the commands that pack the current folder as OUT.*; contents are readable in all of them."""
 
@@ -58,6 +59,8 @@ def made_by(name: str, folder: Path, tools: dict[str, list[list[str]]] | None = 
     out = folder / "out"
     for command in (tools or TOOLS)[name]:
         needed(command[0], {"7z": "p7zip-full"}.get(command[0], ""))
+        if "--zstd" in command:
+            needed("zstd")
         argv = [word.replace("OUT", str(out)) for word in command]
         subprocess.run(argv, cwd=source, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (made,) = folder.glob("out*")

@@ -135,12 +135,6 @@ def test_compressed_files_by_both_names(packed: bytes, outer: str, expected: set
     assert not contents.signs
 
 
-def test_a_zstd_file_is_named_and_said_to_be_unreadable() -> None:
-    contents = look_inside(b"\x28\xb5\x2f\xfd" + bytes(20), ("x.exe.zst",))
-    assert names(contents) == {"x.exe"}
-    assert contents.signs == {Sign.UNREADABLE}
-
-
 def _deflated(data: bytes) -> bytes:
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
     return deflater.compress(data) + deflater.flush()

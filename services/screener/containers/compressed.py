@@ -1,9 +1,9 @@
-"""Files that hold one compressed file: gzip, bzip2, xz, lzma; zstd by name only, no decoder is in Python 3.11."""
+"""Files that hold one compressed file: gzip, bzip2, xz, lzma, zstd."""
 
 from collections.abc import Iterator
 
-from services.screener.containers.member import Found, Member, Sign
-from services.screener.containers.streams import bunzip, gunzip, unxz
+from services.screener.containers.member import Found, Member
+from services.screener.containers.streams import bunzip, gunzip, is_zstd_frame, unxz, unzstd
 from services.screener.mime.words import decode_octets
 
 _LONGEST = 1024
@@ -25,10 +25,14 @@ def read_xz(octets: bytes) -> Iterator[Found]:
     yield Member((), open=lambda: unxz(octets, 0, len(octets)))
 
 
-def read_zstd(_: bytes) -> Iterator[Found]:
-    """Say that the content cannot be seen; its name is the file's without the suffix (RFC 8878)."""
-    yield Sign.UNREADABLE
-    yield Member(())
+def is_zstd(octets: bytes) -> bool:
+    """Return whether a frame of zstd begins the file: one that is skipped, as parallel writers have it, too."""
+    return is_zstd_frame(octets, 0)
+
+
+def read_zstd(octets: bytes) -> Iterator[Found]:
+    """Yield the content; the format has no names (RFC 8878)."""
+    yield Member((), open=lambda: unzstd(octets, 0, len(octets)))
 
 
 def _name(octets: bytes) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from services.screener.containers.cabinet import SIGNATURE as CABINET
 from services.screener.containers.cabinet import read_cab
-from services.screener.containers.compressed import read_bzip2, read_gzip, read_xz, read_zstd
+from services.screener.containers.compressed import is_zstd, read_bzip2, read_gzip, read_xz, read_zstd
 from services.screener.containers.disk_image import is_closed, is_iso, read_closed, read_iso
 from services.screener.containers.documents.cms import is_signed_data, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
@@ -30,7 +30,6 @@ _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (b"BZh", read_bzip2),
     (b"\xfd7zXZ\0", read_xz),
     (b"\x5d\0\0", read_xz),
-    (b"\x28\xb5\x2f\xfd", read_zstd),
     (SEVENZIP, read_7z),
     (OLD, read_rar),
     (NEW, read_rar),
@@ -40,6 +39,7 @@ _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (ONENOTE, read_onenote),
 )
 _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
+    (is_zstd, read_zstd),
     (is_zip, read_zip),
     (is_tar, read_tar),
     (is_iso, read_iso),

@@ -15,13 +15,13 @@ from services.screener.containers.sevenzip_records import (
     read_header,
     read_streams,
 )
-from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma
+from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma, unzstd
 
 SIGNATURE = b"7z\xbc\xaf\x27\x1c"
 _AES = b"\x06\xf1\x07\x01"
 _COPY, _LZMA2, _LZMA, _DELTA = b"\0", b"\x21", b"\x03\x01\x01", b"\x03"
 _BCJ = {b"\x03\x03\x01\x03": lzma.FILTER_X86, b"\x04": lzma.FILTER_X86, b"\x03\x03\x05\x01": lzma.FILTER_ARM}
-_LONE = {b"\x04\x01\x08": inflate, b"\x04\x02\x02": bunzip, _COPY: stored}
+_LONE = {b"\x04\x01\x08": inflate, b"\x04\x02\x02": bunzip, b"\x04\xf7\x11\x01": unzstd, _COPY: stored}
 _HELD_BACK = 8
 """Octets at the end that liblzma's branch filters keep, since 7z marks no end."""
 _LONGEST_HEADER = 16 * 1024 * 1024

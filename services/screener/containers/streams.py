@@ -2,20 +2,27 @@
 
 import bz2
 import lzma
+import sys
 import zlib
 from collections.abc import Generator, Iterator
 from typing import Protocol
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 from services.screener.containers.member import CHUNK, ContainerError, Sign
 
 MEMORY = 64 * 1024 * 1024
-"""Octets that a decoder of LZMA may take for its dictionary."""
+"""Octets that a decoder of LZMA or zstd may take for what it refers back to."""
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _RAW = -15
 _GZIP = 31
 
 
 class _Decoder(Protocol):
-    """What the decompressors of bz2 and lzma have in common."""
+    """What the decompressors of bz2, lzma and zstd have in common."""
 
     @property
     def eof(self) -> bool: ...
@@ -90,6 +97,21 @@ def unxz(octets: bytes, start: int, end: int) -> Iterator[bytes]:
     _only_padding(octets[:end], position)
 
 
+def is_zstd_frame(octets: bytes, position: int) -> bool:
+    """Return whether a frame begins here, or one that decoders skip (RFC 8878 section 3.1)."""
+    skipped = octets[position + 1 : position + 4] == b"\x2a\x4d\x18" and octets[position] & 0xF0 == 0x50
+    return skipped or octets.startswith(_ZSTD, position)
+
+
+def unzstd(octets: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Yield what the frames of zstd data give."""
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: MEMORY.bit_length() - 1}
+    position = start
+    while position < end and is_zstd_frame(octets, position):
+        position = yield from _drain(zstd.ZstdDecompressor(options=options), octets, position, end)
+    _only_padding(octets[:end], position)
+
+
 def unlzma(octets: bytes, start: int, end: int, filters: list[dict[str, int]]) -> Iterator[bytes]:
     """Yield what raw LZMA data gives through a chain of filters; its end may be marked or not."""
     if any(each.get("dict_size", 0) > MEMORY for each in filters):
@@ -130,7 +152,7 @@ def _drain(
                 yield chunk
             elif not piece:
                 break
-    except lzma.LZMAError as error:
+    except (lzma.LZMAError, zstd.ZstdError) as error:
         raise ContainerError(Sign.OVER_LIMIT if "memory" in str(error).lower() else Sign.MALFORMED) from None
     except (OSError, EOFError, ValueError):
         raise ContainerError(Sign.MALFORMED) from None

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice, pairwise
 
 from services.screener.containers.member import CHUNK, ContainerError, Found, Member, Sign
-from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma, unxz
+from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma, unxz, unzstd
 from services.screener.containers.zip_records import (
     CENTRAL,
     END,
@@ -27,7 +27,7 @@ MOST = 3000
 _SIZES_FOLLOW = 8
 _MASKED = 0x2000
 _LONGEST = 1024
-_STORED, _DEFLATE, _BZIP2, _LZMA, _XZ = 0, 8, 12, 14, 95
+_STORED, _DEFLATE, _BZIP2, _LZMA, _OLD_ZSTD, _ZSTD, _XZ = 0, 8, 12, 14, 20, 93, 95
 
 
 def is_zip(octets: bytes) -> bool:
@@ -123,6 +123,8 @@ def _stream(octets: bytes, start: int, end: int, method: int) -> Callable[[], It
         _DEFLATE: inflate,
         _BZIP2: bunzip,
         _LZMA: _lzma,
+        _OLD_ZSTD: unzstd,
+        _ZSTD: unzstd,
         _XZ: unxz,
     }
     return partial(readers[method], octets, start, end) if method in readers else None
