@@ -24,6 +24,7 @@ CASES = [
     Case(73, "very many parameters", MIXED + "; a=b" * 100, "--b\n\nx\n--b--\n", _LIMIT, None),
     Case(73, "very many broken parameters", MIXED + "; a b" + "; a=b" * 100, "--b\n\nx\n--b--\n", _LIMIT, None),
     Case(73, "a huge name", f'Content-Disposition: attachment; filename="{"a" * 9000}"', "x", _LIMIT, None),
+    Case(73, "very many names", "Content-Disposition: attachment" + "".join(f"; filename={n}.png" for n in range(40)) + "; filename=a.exe", "x", _LIMIT, None),
     Case(73, "a huge value", f"Content-Type: text/plain; x={'y' * 70_000}", "x", _LIMIT, None),
     Case(73, "forty multiparts deep", "X: y\n" + _nested(40, "Content-Type: multipart/mixed; boundary=b{}"), "", _LIMIT, None, whole=True),
     Case(73, "ten thousand multiparts deep", "X: y\n" + _nested(10_000, "Content-Type: multipart/mixed; boundary=b{}"), "", _LIMIT, None, whole=True),

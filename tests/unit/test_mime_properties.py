@@ -175,7 +175,34 @@ def shuffled() -> bytes:
     return b"".join(rng.choice(PIECES) for _ in range(MEGABYTE // 12))[:MEGABYTE]
 
 
-@pytest.mark.parametrize("build", [encoded_in_one_another, readings_in_readings, one_boundary_inside_another, shuffled])
+def shapeless_types() -> bytes:
+    """Each type is as long as one may be, and has no slash in it."""
+    part = b"--b\r\nContent-Type: " + b"a" * 65_000 + b"\r\n\r\nx\r\n"
+    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 15
+
+
+def binhex_that_never_begins() -> bytes:
+    return b"Content-Type: text/plain\r\n\r\n(This file must be converted with BinHex" + b"\n" * 1_000_000
+
+
+def yenc_that_never_begins() -> bytes:
+    fields = b"Content-Type: a/b\r\nContent-Transfer-Encoding: x-yenc\r\n\r\n"
+    return fields + b"=ybegin " * 125_000
+
+
+def places_without_a_host() -> bytes:
+    field = b"Content-Location: " + b"a" * 4_000
+    part = b"--b\r\nContent-Type: a/b\r\n" + b"".join(b"%s%d\r\n" % (field, n) for n in range(50)) + b"\r\nx\r\n"
+    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 5
+
+
+BUILDERS = [
+    encoded_in_one_another, readings_in_readings, one_boundary_inside_another, shuffled, shapeless_types,
+    binhex_that_never_begins, yenc_that_never_begins, places_without_a_host,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("build", BUILDERS)
 def test_nested_readings_are_bounded(build: Callable[[], bytes]) -> None:
     assert cpu(build()) < CPU_CAP
 

@@ -46,10 +46,12 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
         kinds,
         tuple(boundary for boundary in boundaries if boundary),
         encodings,
-        tuple(dict.fromkeys(names)),
+        tuple(dict.fromkeys(names))[: filenames.MOST],
         frozenset(),
     )
     anomalies |= _structure(description, declared, limits) | _limits(header, [*declared, *shown])
+    if len(set(names)) > filenames.MOST:
+        anomalies.add(Anomaly.LIMIT)
     if _boundary_params(shown):
         anomalies.add(Anomaly.MISPLACED_BOUNDARY)
     if description.is_multipart and not set(encodings) <= decode.IDENTITY | {"quoted-printable"}:

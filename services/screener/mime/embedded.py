@@ -7,16 +7,17 @@ from services.screener.mime.legacy import is_uu_line, unbinhex
 from services.screener.mime.words import decode_octets, decode_words
 
 MOST = 100
-"""Files of one text that are looked at."""
+"""Files of one text that are looked at; a text with more is over the limit."""
 
+_LONGEST = 1000
 _MARK = re.compile(
-    rb"begin(?P<base64>-base64)? [0-7]{3,4} (?P<uu>[^\r\n]{1,1000})\r?\n(?P<line>[^\n]*)"
-    rb"|=ybegin (?P<yenc>[^\r\n]{1,1000})|\(This file must be converted with BinHex"
+    rb"(?<![^\r\n])(?:begin(?P<base64>-base64)? [0-7]{3,4} (?P<uu>[^\r\n]++)\r?\n(?=(?P<line>[^\n]*+))"
+    rb"|=ybegin (?P<yenc>[^\r\n]++)|\(This file must be converted with BinHex)"
 )
 _WORDS = (b"begin", b"BinHex")
 _END = re.compile(rb"\n(?:end|====)[ \t]*\r?(?:\n|\Z)")
 _YEND = re.compile(rb"\n=yend[^\n]*(?:\n|\Z)")
-_HQX_END = re.compile(rb"(?:\A|\n)[ \t\r\n]*:[^:]*(?::|\Z)")
+_HQX_END = re.compile(rb"(?:\A|\n)[ \t\r]*+:[^:]*+(?::|\Z)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{4,}\s*")
 
 
@@ -31,7 +32,7 @@ class Embedded(NamedTuple):
 
 
 def find_files(source: bytes, start: int, end: int) -> list[Embedded]:
-    """Return the files in a region of a text, in order, at most MOST."""
+    """Return the files in a region of a text, in order, at most MOST; one may begin before the last has ended."""
     found: list[Embedded] = []
     position = start
     if all(source.find(word, start, end) < 0 for word in _WORDS):
@@ -40,9 +41,8 @@ def find_files(source: bytes, start: int, end: int) -> list[Embedded]:
         mark = _MARK.search(source, position, end)
         if mark is None:
             break
-        at_line = mark.start() == start or source[mark.start() - 1] in b"\r\n"
-        one = _file(source, mark, end) if at_line else None
-        position = mark.end() if one is None else max(one.end, mark.end())
+        position = mark.end()
+        one = _file(source, mark, end)
         if one is not None:
             found.append(one)
     return found
@@ -53,7 +53,7 @@ def _file(source: bytes, mark: re.Match[bytes], end: int) -> Embedded | None:
         valid = _BASE64.fullmatch(mark["line"]) if mark["base64"] else is_uu_line(mark["line"].rstrip(b"\r"))
         if not valid:
             return None
-        return Embedded(mark.start(), _past(_END, source, mark.end(), end), _names(mark["uu"]), "x-uuencode")
+        return Embedded(mark.start(), _past(_END, source, mark.end("line"), end), _names(mark["uu"]), "x-uuencode")
     if mark["yenc"] is not None:
         _, named, name = mark["yenc"].partition(b"name=")
         stop = _past(_YEND, source, mark.end(), end)
@@ -68,5 +68,5 @@ def _past(pattern: re.Pattern[bytes], source: bytes, start: int, end: int) -> in
 
 
 def _names(octets: bytes) -> tuple[str, ...]:
-    text = octets.strip(b' \t\r\n"')
+    text = octets.strip(b' \t\r\n"')[-_LONGEST:]  # its end tells what opens it
     return tuple(dict.fromkeys(name for name in (decode_octets(text), decode_words(text)) if name))

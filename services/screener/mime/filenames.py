@@ -9,10 +9,10 @@ from services.screener.mime.words import decode_octets, decode_words, percent_de
 LONGEST = 4096
 """Octets of a name that are looked at; a longer one is over the limit."""
 MOST = 32
-"""Names of one part that are kept."""
+"""Names of one part that are looked at; a part with more is over the limit."""
 
 _HINTS = ("content-description", "content-location", "content-id")
-_HOST = re.compile(rb"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
+_HOST = re.compile(rb"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+://[^/]*+", re.IGNORECASE)
 _BASES = ("filename", "name")
 _WIDE = re.compile(rb"=\?(utf-?(?:16|32))(?:[lb]e)?\?", re.IGNORECASE)
 _OVERLONG = re.compile(rb"\xc0[\x80-\xbf]|\xc1[\x80-\xbf]|\xe0[\x80-\x81][\x80-\xbf]")
@@ -31,7 +31,7 @@ def names_of(params: Sequence[Param]) -> list[str]:
         if len(plain) > 1 and not plain[0].value.startswith(plain[1].value):
             found += _readings(b"".join(param.value for param in plain)[:LONGEST])
         found += _extended(base, params)
-    return list(dict.fromkeys(name for name in found if name))[:MOST]
+    return list(dict.fromkeys(name for name in found if name))
 
 
 def hinted(values: Callable[[str], Iterable[bytes]]) -> list[str]:

@@ -11,12 +11,13 @@ BINHEX = frozenset({"binhex", "x-binhex", "mac-binhex40", "x-mac-binhex40", "bin
 BASE64_OF_GZIP = frozenset({"gzip64", "x-gzip64"})
 
 _BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} [^\n]*(?:\n|\Z)")
-_YENC_DATA = re.compile(rb"=ybegin [^\n]*\n(?:=ypart [^\n]*\n)?(.*?)(?:\n=yend|\Z)", re.DOTALL)
+_YENC_HEAD = re.compile(rb"=ybegin [^\n]*+\n(?:=ypart [^\n]*+\n)?")
 _HQX_DATA = re.compile(rb"(?:\A|\n):([^:]*)(?::|\Z)")
 _HQX_ALPHABET = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 _BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FROM_HQX = bytes.maketrans(_HQX_ALPHABET, _BASE64_ALPHABET)
 _NOT_HQX = bytes(set(range(256)) - set(_HQX_ALPHABET))
+_UU = bytes(range(32, 97))
 _RUN = 0x90
 _LONGEST_OUTPUT = 64 * 1024 * 1024
 """Octets that BinHex runs may unfold to: 255 for every three."""
@@ -40,7 +41,7 @@ def uudecode(body: bytes) -> bytes:
 
 def is_uu_line(text: bytes) -> bool:
     """Return whether a line may be one of uuencoded data: as long as its first character says, give or take."""
-    if not text or not 32 < text[0] <= 96 or any(not 32 <= c <= 96 for c in text):
+    if not text or not 32 < text[0] <= 96 or text.translate(None, _UU):
         return False
     groups = (((text[0] - 32) & 63) + 2) // 3
     return 0 <= len(text.rstrip(b" ")) - 1 <= groups * 4 + 2 and len(text) - 1 >= groups * 3
@@ -57,8 +58,10 @@ def _uu_line(text: bytes) -> bytes:
 
 def ydecode(body: bytes) -> bytes:
     """Return what yEnc data holds."""
-    found = _YENC_DATA.search(body)
-    data = (found[1] if found else body).translate(None, b"\r\n")
+    begin = body.find(b"=ybegin ")  # the first one or none: no later one has a line end if it has not
+    head = _YENC_HEAD.match(body, begin) if begin >= 0 else None
+    data = body[head.end() :].partition(b"\n=yend")[0] if head else body
+    data = data.translate(None, b"\r\n")
     first, *rest = data.split(b"=")
     unescaped = [first, *(bytes(((piece[0] - 64) & 255,)) + piece[1:] for piece in rest if piece)]
     return b"".join(unescaped).translate(bytes((n - 42) & 255 for n in range(256)))

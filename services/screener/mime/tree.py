@@ -9,7 +9,7 @@ from services.screener.mime import decode, delimiters
 from services.screener.mime.anomaly import Anomaly, Limits, Remark
 from services.screener.mime.delimiters import Delimiters, find_delimiters
 from services.screener.mime.describe import Description, describe
-from services.screener.mime.embedded import find_files
+from services.screener.mime.embedded import MOST, find_files
 from services.screener.mime.header import Header, parse_header
 from services.screener.mime.octets import doubtful_line_ends, has_stray_nul
 from services.screener.mime.part import Kind, Part, Tree
@@ -256,7 +256,7 @@ class _Walker:
         for number, found in enumerate(find_files(*region[:3]), start=1):
             if found.encoding != "x-uuencode":
                 self.anomalies.add(Anomaly.YENC if found.encoding == "x-yenc" else Anomaly.BINHEX)
-            if len(self.parts) >= self.limits.parts:
+            if number == MOST or len(self.parts) >= self.limits.parts:
                 self.anomalies.add(Anomaly.LIMIT)
                 return
             header = Header((), found.start, found.start, found.start, frozenset())

@@ -5,8 +5,8 @@ import re
 from services.screener.mime.words import decode_words, has_words
 
 TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
-_INSIDE = re.compile(r"[a-z0-9.+-]+/[a-z0-9_.+-]+")
-_DECORATION = re.compile(r"[\\\"']|\s+(?=/)|(?<=/)\s+")
+_INSIDE = re.compile(r"(?<![a-z0-9.+-])[a-z0-9.+-]++/[a-z0-9_.+-]+")
+_DECORATION = re.compile(r"[\\\"']|(?<!\s)\s++(?=/)|(?<=/)\s+")
 _COMMENT = re.compile(r"\([^()]*\)")
 _KNOWN = frozenset(
     {"text", "image", "audio", "video", "application", "message", "multipart", "font", "model", "chemical"}

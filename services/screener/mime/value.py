@@ -7,10 +7,10 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-_TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
-_MAIN = re.compile(rb"[ \t]*([^;\"()\s]*)[ \t]*(?=;|\Z)")
+_TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]++"
+_MAIN = re.compile(rb"[ \t]*+([^;\"()\s]*+)[ \t]*+(?=;|\Z)")
 _PARAM = re.compile(
-    rb"[ \t]*(" + _TOKEN + rb")([ \t]*)=([ \t]*)(?:\"((?:[^\"\\]|\\.)*)\"|([^;\"()\s\\]+))[ \t]*(?=;|\Z)",
+    rb"[ \t]*+(" + _TOKEN + rb")([ \t]*+)=([ \t]*+)(?:\"((?:[^\"\\]++|\\.)*+)\"|([^;\"()\s\\]++))[ \t]*+(?=;|\Z)",
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)

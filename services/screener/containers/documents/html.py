@@ -13,7 +13,7 @@ from services.screener.mime.words import decode_octets, lenient_base64
 _DATA = re.compile(rb"data:([\w.+-]{1,80}/[\w.+-]{1,80})?((?:;[\w.+=-]{1,80}){0,8}),([^\"'\s>)<]*)", re.IGNORECASE)
 _HANDS_OVER = (b"msSaveOrOpenBlob", b"msSaveBlob", b"createObjectURL")
 _BUILDS = (b"atob(", b"Uint8Array", b"fromCharCode", b"charCodeAt", b"new Blob", b"new File(")
-_DOWNLOAD = re.compile(rb"<a\s[^>]{0,2000}\bdownload\b|\.download\s*=", re.IGNORECASE)
+_DOWNLOAD = re.compile(rb"<a\s(?:(?!<a\s)[^>]){0,2000}?\bdownload\b|\.download\s*=", re.IGNORECASE)
 _SVG_RUNS = re.compile(
     rb"<(?:\w+:)?script\b|\bon(?:load|click|error|begin|mouseover)\s*=|javascript:|<(?:\w+:)?foreignobject\b",
     re.IGNORECASE,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from services.screener.containers.member import Sign
 
 _MACROS = re.compile(r"(?:^|/)(?:vbaproject\.bin|macrosheets/[^/]+\.(?:xml|bin)|basic/[^/]+/(?!script-lb)[^/]+\.xml)$")
-_EXTERNAL = re.compile(rb"<(?:\w+:)?Relationship\s[^>]{0,4096}>", re.IGNORECASE)
+_EXTERNAL = re.compile(rb"<(?:\w+:)?Relationship\s[^<>]{0,4096}+>", re.IGNORECASE)
 _FETCHED = (b"attachedtemplate", b"/oleobject", b"/frame", b"/externallinkpath/dde")
 
 

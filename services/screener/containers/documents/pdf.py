@@ -32,9 +32,10 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
     plain = [octets]
     between, end = [], 0
     left = _OBJECTS
+    last = octets.rfind(b"endstream")
     for number, (start, dictionary) in enumerate(_streams(octets)):
         between.append(octets[end:start])
-        end = max(start, octets.find(b"endstream", start))
+        end = octets.find(b"endstream", start) if start <= last else start
         if number > _MOST:
             yield Sign.OVER_LIMIT
             break
