@@ -21,6 +21,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aiosmtpd": ("services/demo/",),
     "aiosmtplib": ("services/delivery/", "services/ingress/policy/"),
     "argon2": ("services/ingress/",),
+    "backports": ("services/screener/containers/streams.py",),
+    "compression": ("services/screener/containers/streams.py",),
     "cryptography": ("services/ingress/auth/", "services/ingress/mailauth/"),
     "dns": ("shared/dns/", "services/demo/"),
     "idna": ("shared/smtp/",),
