@@ -3,7 +3,7 @@
 import getpass
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
 from shared.broker import quarantine
+from shared.broker.decision import Decided, Decision
 from shared.broker.port import Entry, Kept, Operator, Reindexed
 from shared.config.model import Config
 from shared.errors import SluiceError
@@ -23,6 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="Messages kept back by the screener
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Message ids, as `quarantine list` shows them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides; default: the user who runs this.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message id, as `quarantine list` shows it.")]
 
 
@@ -106,34 +108,65 @@ def show(
 @app.command()
 def release(
     message_ids: Ids,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides; default: the user who runs this.")] = None,
+    by: By = None,
     config: ConfigOption = None,
 ) -> None:
-    """Deliver messages unscreened to their recipients, with a record of who decided.
+    """Deliver messages unscreened, as they came, to all of their recipients, with a record of who decided.
 
-    Example: `sluice quarantine release 01KAT…`
+    Of a stripped message this sends the original, after the stripped one that was delivered. The id stays the same.
+
+    Example: `sluice quarantine release 01KAT… --by anna`
     """
 
     async def let_go(operator: Operator, message_id: str) -> int:
         return await quarantine.release(operator, message_id, by or getpass.getuser(), time.time())
 
-    run(_each(load_config(config), message_ids, let_go, "released"))
+    run(_each(load_config(config), message_ids, let_go, Decided.RELEASED))
 
 
 @app.command()
 def delete(
     message_ids: Ids,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    by: By = None,
     config: ConfigOption = None,
 ) -> None:
-    """Delete messages for good; asks first where there is a terminal.
+    """Delete messages for good, with a record of who decided; asks first where there is a terminal.
 
-    Example: `sluice quarantine delete 01KAT… --yes`
+    Example: `sluice quarantine delete 01KAT… --yes --by anna`
     """
     loaded = load_config(config)
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {len(message_ids)} for good?", abort=True, err=True)
-    run(_each(loaded, message_ids, quarantine.delete, "deleted"))
+
+    async def remove(operator: Operator, message_id: str) -> int:
+        return await quarantine.delete(operator, message_id, by or getpass.getuser(), time.time())
+
+    run(_each(loaded, message_ids, remove, Decided.DELETED))
+
+
+@app.command()
+def audit(as_json: AsJson = False, config: ConfigOption = None) -> None:
+    """List who released or deleted what, the oldest first; a record is kept as long as mail is (quarantine.retention).
+
+    Example: `sluice quarantine audit --json`
+    """
+    loaded = load_config(config)
+
+    async def decided(operator: Operator) -> list[Decision]:
+        return await quarantine.decisions(operator, time.time() - float(loaded.quarantine.retention))
+
+    found = run(_with_operator(loaded, decided))
+    if as_json:
+        for each in found:
+            typer.echo(msgspec.json.encode(each).decode())
+        return
+    shown = table("at", "by", "did", "id", "from", "to", "octets", "kept for", numbers=("octets",))
+    for each in found:
+        people = (each.sender or "<>", _first_of(each.recipients))
+        row = (_time(each.at), each.by, each.decided, each.id, *people, str(each.octets), each.reason or "")
+        shown.add_row(*(_plain(text) for text in row))
+    console().print(shown)
 
 
 @app.command()
@@ -222,8 +255,12 @@ def _parts(item: Item) -> Table:
 
 
 def _to(item: Item) -> str:
-    first, *others = item.envelope.recipients
-    return f"{first.address} +{len(others)}" if others else first.address
+    return _first_of([recipient.address for recipient in item.envelope.recipients])
+
+
+def _first_of(addresses: Sequence[str]) -> str:
+    first, *others = addresses
+    return f"{first} +{len(others)}" if others else first
 
 
 def _time(at: float) -> str:

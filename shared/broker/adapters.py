@@ -81,7 +81,8 @@ async def open_operator(config: Config) -> Operator:
     if is_embedded(config):
         from shared.broker import sqlite  # noqa: PLC0415  (as in open_broker)
 
-        return await sqlite.open_operator(sqlite.path_of(config.broker))
+        options = sqlite.Options(create=False, retention=float(config.quarantine.retention))
+        return await sqlite.open_operator(sqlite.path_of(config.broker), options)
     from shared.broker import rabbitmq  # noqa: PLC0415  (the same)
 
     return await rabbitmq.connect_operator(amqp_url(config, User.OPERATOR))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from shared.broker.decision import Decision
 from shared.model import Item, Message, Send
 
 
@@ -137,6 +138,14 @@ class Operator(Protocol):
 
     async def reindex(self) -> Reindexed:
         """Make that list anew out of the originals: they are what counts."""
+        ...
+
+    async def record(self, decision: Decision) -> None:
+        """Return when a decision is stored, beside the list of what is kept. Raise BrokerError if it is not."""
+        ...
+
+    def decisions(self) -> AsyncIterator[Decision]:
+        """Iterate over the decisions that were recorded, in their order; each is kept as long as mail is."""
         ...
 
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:

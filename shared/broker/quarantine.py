@@ -1,4 +1,4 @@
-"""What an operator does with quarantined mail, on either broker: list, show, release, delete.
+"""What an operator does with quarantined mail, on either broker: list, show, release, delete; and what was done.
 
 On RabbitMQ the list of what is kept stands apart from the originals (port.Operator). One id may be kept more than
 once: the screener keeps a whole message, delivery the part of it that could not be returned to anybody. Every
@@ -9,8 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from shared import log
+from shared.broker.decision import Decided, Decision, decision
 from shared.broker.port import Entry, Kept, Operator
 from shared.broker.topology import QUARANTINE_BUCKETS, bucket_queue
+from shared.errors import BrokerError
 from shared.model import Message, Place, Release, Send
 from shared.split import by_destination
 
@@ -45,20 +48,35 @@ async def release(operator: Operator, message_id: str, by: str, now: float) -> i
     Durable at delivery first, removed then: a crash in between leaves the message in quarantine and on its way.
     """
     copies = await show(operator, message_id)
-    record = Release(at=now, by=by)
-    once = {_who(kept.message): kept.message for kept in copies if kept.message}  # a crash may have kept it twice
-    sends = [send for message in once.values() for send in released(message, record)]
+    release_record = Release(at=now, by=by)
+    once = _once(copies)
+    sends = [send for message in once for send in released(message, release_record)]
     if sends:
         await operator.publish(sends)
+    for message in once:
+        try:
+            await operator.record(decision(message, Decided.RELEASED, by, now))
+        except BrokerError as error:  # the message itself says who released it, and so does delivery's log
+            log.get().warning("released, but not in the list of decisions", id=message_id, error=str(error))
     await _remove(operator, copies, message_id)
     return len(copies)
 
 
-async def delete(operator: Operator, message_id: str) -> int:
-    """Remove every copy of one message for good; return how many there were."""
+async def delete(operator: Operator, message_id: str, by: str, now: float) -> int:
+    """Remove every copy of one message for good; return how many there were.
+
+    Recorded first: nothing else remembers a message that is gone. Raise BrokerError, nothing removed, if that fails.
+    """
     copies = await show(operator, message_id)
+    for message in _once(copies):
+        await operator.record(decision(message, Decided.DELETED, by, now))
     await _remove(operator, copies, message_id)
     return len(copies)
+
+
+async def decisions(operator: Operator, since: float = 0.0) -> list[Decision]:
+    """Return who released or deleted what, the oldest first."""
+    return [each async for each in operator.decisions() if each.at >= since]
 
 
 def released(message: Message, record: Release) -> list[Send]:
@@ -69,9 +87,14 @@ def released(message: Message, record: Release) -> list[Send]:
     return [Send(Place.REDELIVER, Message(one, message.content)) for one in by_destination(item)]
 
 
-def _who(message: Message) -> tuple[str, ...]:
-    """Return what tells copies that a crash left from splits of one message."""
-    return (message.item.key, *(recipient.address for recipient in message.item.envelope.recipients))
+def _once(copies: Sequence[Kept]) -> list[Message]:
+    """Return the messages without those that a crash has kept twice; splits of one message are not the same."""
+    found: dict[tuple[str, ...], Message] = {}
+    for message in (kept.message for kept in copies):
+        if message is not None:
+            who = (message.item.key, *(recipient.address for recipient in message.item.envelope.recipients))
+            found[who] = message
+    return list(found.values())
 
 
 async def _remove(operator: Operator, copies: list[Kept], message_id: str) -> None:

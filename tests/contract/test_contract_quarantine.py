@@ -1,12 +1,14 @@
 """What an operator does with quarantined mail, on every broker."""
 
 import asyncio
+import hashlib
 import time
 
 import msgspec
 
 from shared import wire
 from shared.broker import quarantine
+from shared.broker.decision import Decided
 from shared.broker.port import Reindexed
 from shared.broker.topology import User, bucket_queue
 from shared.model import Action, Message, Place, Release, Verdict
@@ -49,7 +51,7 @@ async def test_the_list_can_be_made_anew_out_of_the_originals(harness: Harness) 
     entries = await quarantine.list_kept(operator)
     assert [entry.item for entry in entries] == [listed.item, unlisted.item]
     assert [(entry.octets, entry.reason) for entry in entries] == [(len(CONTENT), None), (len(CONTENT), "why")]
-    assert await quarantine.delete(operator, unlisted.item.id) == 1
+    assert await quarantine.delete(operator, unlisted.item.id, "olga", NOW) == 1
     assert [entry.item for entry in await quarantine.list_kept(operator)] == [listed.item]
 
 
@@ -140,10 +142,34 @@ async def test_delete_removes_one_message_and_sends_nothing(harness: Harness) ->
     screener = await harness.open(User.SCREENER)
     await screener.publish([to(Place.QUARANTINE, message) for message in (gone, stays)])
     operator = await harness.operator()
-    assert await quarantine.delete(operator, gone.item.id) == 1
-    assert await quarantine.delete(operator, gone.item.id) == 0
+    assert await quarantine.delete(operator, gone.item.id, "olga", NOW) == 1
+    assert await quarantine.delete(operator, gone.item.id, "olga", NOW) == 0
     assert [entry.item for entry in await quarantine.list_kept(operator)] == [stays.item]
     assert await harness.depth(Place.REDELIVER) == 0
+
+
+async def test_every_decision_is_recorded_and_outlives_the_message(harness: Harness) -> None:
+    """Who, what and when: one record for each copy that was not a crash's, none for what is not there."""
+    released = make_message(make_item(reason="strip: extension:exe"))
+    deleted = make_message(make_item(recipients=("a@one.example", "b@two.example"), reason="quarantine: rule:words"))
+    await (await harness.open(User.SCREENER)).publish(
+        [to(Place.QUARANTINE, message) for message in (released, deleted, deleted)]
+    )
+    operator = await harness.operator()
+    before = len(await quarantine.decisions(operator))  # a stream cannot be emptied
+    await quarantine.release(operator, released.item.id, "olga", NOW)
+    await quarantine.delete(operator, deleted.item.id, "otto", NOW + 1)
+    await quarantine.delete(operator, deleted.item.id, "otto", NOW + 2)
+    one, two = (await quarantine.decisions(await harness.operator()))[before:]
+    assert (one.at, one.by, one.decided, one.id) == (NOW, "olga", Decided.RELEASED, released.item.id)
+    assert (two.at, two.by, two.decided, two.id) == (NOW + 1, "otto", Decided.DELETED, deleted.item.id)
+    assert (two.sender, two.recipients) == (deleted.item.envelope.sender, ("a@one.example", "b@two.example"))
+    assert (two.reason, two.octets) == ("quarantine: rule:words", len(CONTENT))
+    assert two.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert await quarantine.decisions(operator, NOW + 1) == [two]
+    assert "mail.quarantine.index" not in {depth.queue for depth in await operator.depths()}
+    await operator.reindex()
+    assert (await quarantine.decisions(operator))[before:] == [one, two]
 
 
 async def test_a_large_message_is_kept_and_released(harness: Harness) -> None:

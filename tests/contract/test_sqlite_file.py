@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from shared import wire
+from shared.broker.decision import Decided, decision, encode
 from shared.broker.sqlite import Options, open_broker, open_operator, path_of, schema, store
-from shared.broker.topology import LARGE, bucket_queue, twin
+from shared.broker.topology import LARGE, QUARANTINE_INDEX, bucket_queue, twin
 from shared.errors import BrokerUnavailable, ConfigError, MessageTooLarge
 from shared.model import Place
 from tests.contract.harness import PATIENCE, take, until
@@ -154,11 +155,13 @@ async def test_quarantine_is_purged_after_its_time_and_nothing_else(tmp_path: Pa
     path = tmp_path / "queue.db"
     old = await open_broker(path, Options(clock=lambda: time.time() - 31 * DAY))
     await old.publish([to(place) for place in (Place.QUARANTINE, Place.DEAD, Place.SCREEN, Place.REDELIVER)])
+    await old.note(QUARANTINE_INDEX, "id", encode(decision(make_message(), Decided.DELETED, "olga", 0)))
     await old.close()
     recent = await open_broker(path, Options(clock=lambda: time.time() - 29 * DAY, retention=1000 * DAY))
     await recent.publish([to(Place.QUARANTINE)])
     await recent.close()
-    operator = await open_operator(path)
+    operator = await open_operator(path, Options(create=False, retention=1000 * DAY))
+    assert [each.by async for each in operator.decisions()] == ["olga"]
     relay = await open_broker(path, Options(retention=30 * DAY))
 
     async def purged() -> bool:
@@ -166,6 +169,7 @@ async def test_quarantine_is_purged_after_its_time_and_nothing_else(tmp_path: Pa
         return sum(each.ready for each in depths if each.queue.startswith("mail.quarantine.")) == 1
 
     await until(purged, "the old one is gone")
+    assert [each async for each in operator.decisions()] == []
     ready = {each.queue: each.ready for each in await operator.depths() if each.ready}
     assert ready == {
         bucket_queue(int((time.time() - 29 * DAY) // DAY)): 1,

@@ -1,9 +1,12 @@
 """The command line: usage, users, screening, queues, quarantine on the embedded broker."""
 
 import asyncio
+import getpass
+import hashlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -154,8 +157,9 @@ def item(number: int) -> Item:
     )
 
 
-async def fill(folder: Path) -> None:
-    broker = await sqlite.open_broker(folder / "queue.db")
+async def fill(folder: Path, days_ago: float = 0) -> None:
+    then = time.time() - days_ago * 86400
+    broker = await sqlite.open_broker(folder / "queue.db", sqlite.Options(clock=lambda: then))
     kept = [Send(Place.QUARANTINE, Message(item(number), CONTENT)) for number in range(3)]
     await broker.publish([*kept, Send(Place.SCREEN, Message(item(9), CONTENT))])
     await broker.close()
@@ -190,6 +194,12 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
     deleted = sluice("quarantine", "delete", ids[1], ids[0], cwd=tmp_path)
     assert (deleted.status, deleted.out) == (1, f"{ids[1]}: deleted\n")
     assert deleted.err == f"sluice: {ids[0]}: not in quarantine; see: sluice quarantine list\n"
+    audit = [line.split() for line in sluice("quarantine", "audit", cwd=tmp_path).out.splitlines()]
+    assert audit[0][:6] == ["at", "by", "did", "id", "from", "to"]
+    assert [line[2:5] for line in audit[1:]] == [["ann", "released", ids[0]], [getpass.getuser(), "deleted", ids[1]]]
+    told = [json.loads(line) for line in sluice("quarantine", "audit", "--json", cwd=tmp_path).out.splitlines()]
+    assert [each["decided"] for each in told] == ["released", "deleted"]
+    assert told[1]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     status = sluice("queue", "status", cwd=tmp_path).out
     rows = {line.split()[0]: line.split()[1:] for line in status.splitlines()[2:]}
     assert rows["mail.redeliver"][0] == rows["mail.screen"][0] == "1"
@@ -197,6 +207,14 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
     assert "mail.dead" not in rows
     assert "mail.dead" in sluice("queue", "status", "--all", cwd=tmp_path).out
     assert sluice("queue", "rescreen", cwd=tmp_path).out.split() == ["queue", "sent", "back", "total", "0"]
+
+
+def test_no_command_forgets_mail_before_its_time(tmp_path: Path) -> None:
+    """Whoever opens the queue file purges what has expired: by the configuration, not by the default of 30 days."""
+    configured(tmp_path, '[quarantine]\nretention = "90d"\n')
+    asyncio.run(fill(tmp_path, days_ago=45))
+    assert sluice("queue", "status", cwd=tmp_path).status == 0
+    assert len(sluice("quarantine", "list", "--json", cwd=tmp_path).out.splitlines()) == 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import msgspec
 from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 
+from shared.broker.decision import Decision
 from shared.broker.port import Entry
 from shared.broker.topology import QUARANTINE_INDEX
 from shared.errors import BrokerUnavailable
@@ -21,7 +22,10 @@ _AHEAD = 500
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record: `item` is kept in `bucket`, or every copy of `gone` has left it, or here ends what was there."""
+    """One record: `item` is kept in `bucket`, or every copy of `gone` has left it, or here ends what was there.
+
+    Or a decision of an operator's, which stands for itself.
+    """
 
     bucket: str = ""
     item: Item | None = None
@@ -29,6 +33,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float | None = None
     gone: str | None = None
     mark: str | None = None
+    decision: Decision | None = None
 
 
 encode = msgspec.json.Encoder().encode

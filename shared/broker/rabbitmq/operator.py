@@ -14,6 +14,7 @@ from aiormq import AMQPError, Channel
 from aiormq.abc import DeliveredMessage
 
 from shared import log, wire
+from shared.broker.decision import Decision
 from shared.broker.port import Depth, Entry, Kept, Reindexed
 from shared.broker.rabbitmq import index
 from shared.broker.rabbitmq.broker import DEFAULTS, RabbitBroker
@@ -80,11 +81,24 @@ class RabbitOperator:
         for entry in entries:
             yield entry
 
+    async def record(self, decision: Decision) -> None:
+        """Return when a decision is on the quarantine's stream."""
+        await self._broker.index(index.Record(decision=decision))
+
+    async def decisions(self) -> AsyncIterator[Decision]:
+        """Iterate over the decisions on the quarantine's stream, which keeps them as long as mail."""
+        for record in await self._records():
+            if record.decision is not None:
+                yield record.decision
+
     async def _listed(self) -> list[Entry]:
+        return index.alive(await self._records())
+
+    async def _records(self) -> list[index.Record]:
         mark = uuid.uuid4().hex
         await self._broker.index(index.Record(mark=mark))
         async with self._channel() as channel, asyncio.timeout(self._settings.confirm_timeout):
-            return index.alive(await index.read(channel, mark))
+            return await index.read(channel, mark)
 
     async def reindex(self) -> Reindexed:
         """Add what the list lacks, drop what no bucket holds. What somebody looks at meanwhile seems absent."""

@@ -96,6 +96,10 @@ class SqliteBroker:
         """Commit a body that does not decode to `mail.dead`."""
         await self._put([store.Row(Place.DEAD, self._clock(), "", body, reason)])
 
+    async def note(self, queue: str, message_id: str, body: bytes) -> None:
+        """Commit octets that are no mail to a queue that nobody consumes."""
+        await self._put([store.Row(queue, self._clock(), message_id, body)])
+
     def trouble(self) -> str | None:
         """Return why new mail should be refused now, or None."""
         if self._writer.closed:

@@ -8,11 +8,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared import wire
+from shared.broker import decision as decisions
+from shared.broker.decision import Decision
 from shared.broker.port import Depth, Entry, Kept, Reindexed
 from shared.broker.sqlite import schema, store
 from shared.broker.sqlite.broker import Options, SqliteBroker
 from shared.broker.sqlite.lock import holder
-from shared.broker.topology import QUARANTINE_BUCKETS, STEPS, WORK, Stage, bucket_queue, quorum_queues, twin, wait_queue
+from shared.broker.topology import (
+    QUARANTINE_BUCKETS,
+    QUARANTINE_INDEX,
+    STEPS,
+    WORK,
+    Stage,
+    bucket_queue,
+    quorum_queues,
+    twin,
+    wait_queue,
+)
 from shared.errors import BrokerUnavailable, WireError
 from shared.model import Message, Send
 
@@ -44,7 +56,7 @@ class SqliteOperator:
             leased[queue] += leased_here
         consumers = int(await asyncio.to_thread(holder, self._path) is not None)
         consumed = {name for queues in WORK.values() for queue in queues for name in (queue, twin(queue))}
-        names = list(dict.fromkeys([*quorum_queues(), *ready]))
+        names = [name for name in dict.fromkeys([*quorum_queues(), *ready]) if name != QUARANTINE_INDEX]
         return [Depth(name, ready[name], leased[name], consumers if name in consumed else 0) for name in names]
 
     async def kept(self, queues: Sequence[str]) -> AsyncIterator[Kept]:
@@ -71,6 +83,17 @@ class SqliteOperator:
         """Count what is kept: there is no list apart."""
         found = [entry.item is None async for entry in self.quarantined()]
         return Reindexed(len(found), 0, 0, sum(found))
+
+    async def record(self, decision: Decision) -> None:
+        """Return when a decision is committed: under the name of RabbitMQ's list, and purged as quarantined mail is."""
+        await self._broker.note(QUARANTINE_INDEX, decision.id, decisions.encode(decision))
+
+    async def decisions(self) -> AsyncIterator[Decision]:
+        """Iterate over the decisions in the file."""
+        place = (0.0, 0)
+        while (found := await self._after(QUARANTINE_INDEX, *place)) is not None:
+            place = (found.due_at, found.seq)
+            yield decisions.decode(found.body)
 
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
         """Replace each message of a queue by what follows from it, each in one transaction."""
