@@ -37,17 +37,30 @@ class Assessed(NamedTuple):
     screening: Screening
 
 
-def assess(raw: bytes, rules: RuleSet, house: House, reference: str, now: float, look: Look = look_inside) -> Assessed:
+class Means(NamedTuple):
+    """What there is to screen one message with."""
+
+    look: Look = look_inside
+    limits: Limits = Limits()
+
+
+def assess(
+    raw: bytes,
+    rules: RuleSet,
+    house: House,
+    reference: str,
+    now: float,
+    means: Means = Means(),  # noqa: B008  (a value, never changed)
+) -> Assessed:
     """Return the verdict on a message and what goes on; where a stripped one is not clean, the stricter action."""
     if lets_text_pass(rules) and is_only_text(raw):
         screening = Screening(raw, (), _UNREAD)
         return Assessed(_verdict(screening, now), raw, screening)
-    limits = Limits()
-    screening = screen(raw, rules, limits, look)
+    screening = screen(raw, rules, means.limits, means.look)
     if screening.ruling.action is not Action.STRIP:
         return Assessed(_verdict(screening, now), raw, screening)
     stripped = strip(screening, house, reference, now)
-    again = screen(stripped, rules, limits, look).ruling
+    again = screen(stripped, rules, means.limits, means.look).ruling
     if again.action is Action.PASS and not again.reasons:
         return Assessed(_verdict(screening, now), stripped, screening)
     ruling = screening.ruling._replace(

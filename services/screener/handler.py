@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from services.screener.antivirus.answer import Unavailable
 from services.screener.antivirus.ruling import pieces, wait, with_answer
-from services.screener.assess import Assessed, assess
+from services.screener.assess import Assessed, Means, assess
 from services.screener.containers.contents import Contents
 from services.screener.containers.pool import Look, Pool
+from services.screener.mime.anomaly import Limits
+from services.screener.mime.deadline import deadline
 from services.screener.outcome import follow
 from services.screener.settings import Settings
 from services.screener.splitting import Split, groups, split
@@ -31,13 +33,20 @@ def _look_later(_octets: bytes, _names: Sequence[str]) -> Contents:
 class Screener:
     """Screens messages; call it with one. It keeps nothing between calls but the processes in `pool`."""
 
-    def __init__(self, settings: Settings, clock: Clock = wall_clock, pool: Pool | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock = wall_clock,
+        pool: Pool | None = None,
+        cpu_clock: Clock = time.thread_time,
+    ) -> None:
         self._pool = pool or Pool()
         self._settings = settings
         self._rules = settings.rules()
         self._house = settings.house()
         self._clamd = settings.clamd()
         self._clock = clock
+        self._cpu_clock = cpu_clock  # of the thread that asks: a message is screened in one
         self._log = log.get()
 
     async def __call__(self, message: Message) -> list[Send]:
@@ -68,8 +77,9 @@ class Screener:
 
     def _assess(self, message: Message, now: float, look: Look) -> list[Split]:
         item = message.item
+        means = Means(look, Limits(out_of_time=deadline(self._cpu_clock)))
         outcomes = [
-            (group.recipients, assess(message.content, group.rules, self._house, item.id, now, look))
+            (group.recipients, assess(message.content, group.rules, self._house, item.id, now, means))
             for group in groups(self._rules[item.origin.direction], item)
         ]
         return split(item, outcomes)

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from services.screener.assess import assess, reports
+from services.screener.assess import Means, assess, reports
+from services.screener.mime.anomaly import Limits
+from services.screener.mime.deadline import deadline
 from services.screener.rules import Correspondents, for_people
 from services.screener.screening import screen
 from services.screener.settings import Settings
@@ -53,7 +56,8 @@ def screen_bytes(
     rules = for_people(settings.rules()[direction], who)
     digest = hashlib.sha256(data).hexdigest()
     reference = derive_id(digest, "screen", now)
-    assessed = assess(data, rules, settings.house(), reference, now)
+    means = Means(limits=Limits(out_of_time=deadline(time.thread_time)))
+    assessed = assess(data, rules, settings.house(), reference, now, means)
     out = digest if assessed.content is data else hashlib.sha256(assessed.content).hexdigest()
     screening = assessed.screening if assessed.screening.seen else screen(data, rules)
     return Result(assessed.verdict, reports(screening), digest, out, assessed.content)

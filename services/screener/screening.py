@@ -8,7 +8,7 @@ from services.screener.containers.judging import judge_contents
 from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected
 from services.screener.identity.recognise import recognise
-from services.screener.mime.anomaly import Limits, Remark
+from services.screener.mime.anomaly import Anomaly, Limits, Remark
 from services.screener.mime.part import Kind, Part
 from services.screener.mime.tree import parse
 from services.screener.rules import Finding, RuleSet, judge_part, judge_suspicious, on_message
@@ -44,13 +44,19 @@ def screen(
     limits: Limits = Limits(),  # noqa: B008  (a value, never changed)
     look: Look = look_inside,
 ) -> Screening:
-    """Return what is in a message and what becomes of it. Raises only what `look` does: it sees into attachments."""
+    """Return what is in a message and what becomes of it. Raises only what `look` does: it sees into attachments.
+
+    Parts that no time was left for are not among those seen; the message is ambiguous then.
+    """
     tree = parse(raw, limits)
     anomalies = set(tree.anomalies)
     rules = on_message(rules, raw, tree.parts)
     shadows: list[str] = []
     seen = []
     for part in tree.parts:
+        if limits.out_of_time():
+            anomalies.add(Anomaly.TIME)
+            break
         detected, doubts = recognise(part)
         anomalies |= doubts
         facts = (part.description.names, part.description.types, detected)

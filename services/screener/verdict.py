@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.screener.mime.anomaly import Anomaly
+from services.screener.mime.anomaly import BEYOND, Anomaly
 from services.screener.mime.part import Part
 from services.screener.rules import Finding, RuleSet, judge_message
 from shared.model import Action
@@ -28,11 +28,13 @@ def decide(judged: Sequence[tuple[Part, Finding | None]], anomalies: frozenset[A
     """Return the ruling on a message whose parts stand in the order of the tree.
 
     Stripping needs a message that every program reads alike, and never reaches inside a signed, encrypted or
-    encoded part: there the direction's stricter action applies to the whole message. `rules` are those that concern
-    this message.
+    encoded part: there the direction's stricter action applies to the whole message. What was left unread, because it
+    is over a limit, is not let through for being allowed to be ambiguous. `rules` are those that concern this message.
     """
     ambiguous = bool(anomalies)
     actions = [rules.ambiguous] if ambiguous else []
+    if anomalies & BEYOND:
+        actions.append(rules.instead if rules.unreadable is Action.STRIP else rules.unreadable)
     reasons: list[str] = sorted(anomalies)
     whole, shadow = judge_message(rules)
     if whole is not None:

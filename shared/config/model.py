@@ -262,7 +262,8 @@ class Rules(Section, frozen=True):
     encrypted: ScreenAction = "quarantine"
     """allow, strip, block or quarantine: for an archive or document that needs a password."""
     unreadable: ScreenAction = "quarantine"
-    """The same for an archive over a limit, damaged, in several files, or packed by a method unknown here."""
+    """The same for a message or an archive over a limit, an archive that is damaged, in several files, or packed by a
+    method unknown here."""
 
 
 class Screener(Section, frozen=True):

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from itertools import count
 
 import msgspec
 import pytest
@@ -44,6 +45,21 @@ async def follows(origin: Origin, content: bytes, config: Config = CONFIG) -> li
 
 def places(sends: list[Send]) -> list[str]:
     return [send.place.value for send in sends]
+
+
+@pytest.mark.parametrize(
+    ("origin", "place"), [(Origin.INBOUND, "mail.quarantine"), (Origin.AUTHENTICATED, "mail.redeliver")]
+)
+@pytest.mark.parametrize("size", [1, OFF_THE_LOOP])
+async def test_a_message_that_takes_too_long_is_kept_or_reported(origin: Origin, place: str, size: int) -> None:
+    """Every tick of the clock is a minute of CPU time."""
+    minutes = count(step=60)
+    content = multipart([TEXT, attachment("a.png", samples.PNG + bytes(size), "image/png")])
+    screener = Screener(Settings.of(CONFIG), clock=lambda: NOW, cpu_clock=lambda: next(minutes))
+    (send,) = await screener(Message(item(origin, to=("bob@example.net",)), content))
+    assert send.place.value == place
+    verdict = send.message.item.verdict
+    assert "mime:over-cpu-time" in (verdict.reasons if verdict else send.message.content.decode())
 
 
 ALL = [Origin.AUTHENTICATED, Origin.TRUSTED, Origin.INBOUND, Origin.GENERATED]

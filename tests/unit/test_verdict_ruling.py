@@ -89,6 +89,25 @@ def test_an_ambiguous_message_gets_the_configured_action_but_is_never_stripped(
     assert (ruling.action, ruling.ambiguous, ruling.cut) == (action, True, ())
 
 
+@pytest.mark.parametrize("anomaly", [Anomaly.LIMIT, Anomaly.TIME])
+@pytest.mark.parametrize(
+    ("ambiguous", "unreadable", "action"),
+    [
+        ("pass", "quarantine", Action.QUARANTINE),
+        ("pass", "block", Action.BLOCK),
+        ("pass", "strip", Action.QUARANTINE),
+        ("pass", "allow", Action.PASS),
+        ("quarantine", "block", Action.QUARANTINE),
+        ("block", "allow", Action.BLOCK),
+    ],
+)
+def test_what_was_left_unread_is_also_unreadable(
+    anomaly: Anomaly, ambiguous: str, unreadable: str, action: Action
+) -> None:
+    compiled = compile_rules(Rules(ambiguous=ambiguous, unreadable=unreadable), Direction.INBOUND)
+    assert decide([(PLAIN[0], None)], frozenset({anomaly}), compiled).action is action
+
+
 @pytest.mark.parametrize(
     ("banned", "cut"),
     [({5}, (5,)), ({2, 5}, (2,)), ({2}, (2,)), ({1, 4, 5}, (1, 4, 5)), ({0, 1, 5}, (0,)), ({3}, (3,))],

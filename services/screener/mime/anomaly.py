@@ -7,6 +7,8 @@ common in honest mail, followed up in every reading, and no reason by itself.
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.screener.mime.deadline import OutOfTime, never
+
 
 class Anomaly(StrEnum):
     """Reasons as they stand in verdicts; the number is that of SCREENING section 2."""
@@ -39,6 +41,7 @@ class Anomaly(StrEnum):
     BINHEX = "mime:binhex"  # 35
     ENCODED_MESSAGE = "mime:encoded-message"  # 38
     LIMIT = "mime:over-limit"  # 73
+    TIME = "mime:over-cpu-time"  # 73
 
 
 class Remark(StrEnum):
@@ -51,7 +54,7 @@ class Remark(StrEnum):
 
 
 class Limits(NamedTuple):
-    """Caps that keep one message from taking the screener down (SCREENING 73); beyond one, Anomaly.LIMIT."""
+    """Caps that keep one message from taking the screener down (SCREENING 73); beyond one, an anomaly of BEYOND."""
 
     header_octets: int = 256 * 1024
     fields: int = 1000
@@ -63,3 +66,8 @@ class Limits(NamedTuple):
     parameters: int = 64
     rereads: int = 100
     """How many times its own size of a message is read, all nested readings together: what bounds the time."""
+    out_of_time: OutOfTime = never
+
+
+BEYOND = frozenset({Anomaly.LIMIT, Anomaly.TIME})
+"""Something was left unread."""

@@ -24,6 +24,8 @@ _DAMAGED = re.compile(
     re.IGNORECASE,
 )
 """A line that is no field to the grammar and a structural one to a forgiving program."""
+_LINES_BETWEEN = 64
+"""Lines, fields or not, after which the clock is asked."""
 _BLANK_CONTINUATION = re.compile(rb"\n[ \t]+\r?(?:\n|\Z)")
 _UNFOLD = re.compile(rb"\r?\n")
 SIGNED_LISTS = re.compile(r"arc-|.*signature$")
@@ -66,7 +68,12 @@ def parse_header(raw: bytes, start: int, end: int, limits: Limits, *, is_message
     fields: list[Field] = []
     stray: list[int] = []
     position = start
+    lines = 0
     while position < stop:
+        lines += 1
+        if lines % _LINES_BETWEEN == 0 and limits.out_of_time():
+            anomalies.add(Anomaly.TIME)
+            break
         match = _FIELD.match(raw, position, stop)
         if match is None:
             stray.append(position)

@@ -6,7 +6,7 @@ Pure and bounded: what is over a limit is left unread and noted as Anomaly.LIMIT
 from typing import NamedTuple
 
 from services.screener.mime import decode, delimiters
-from services.screener.mime.anomaly import Anomaly, Limits, Remark
+from services.screener.mime.anomaly import BEYOND, Anomaly, Limits, Remark
 from services.screener.mime.delimiters import Delimiters, find_delimiters
 from services.screener.mime.describe import Description, describe
 from services.screener.mime.embedded import MOST, find_files
@@ -114,6 +114,8 @@ class _Walker:
     def _over(self, place: _Place, octets: int) -> bool:
         limits = self.limits
         self.budget -= octets
+        if self._late():
+            return True
         over = (
             len(self.parts) >= limits.parts
             or place.depth >= limits.depth
@@ -124,6 +126,12 @@ class _Walker:
         if over:
             self.anomalies.add(Anomaly.LIMIT)
         return over
+
+    def _late(self) -> bool:
+        late = self.limits.out_of_time()
+        if late:
+            self.anomalies.add(Anomaly.TIME)
+        return late
 
     def _message(self, part: Part, inside: _Place) -> None:
         inside = inside._replace(number=None, messages=inside.messages + 1, default_type="text/plain")
@@ -170,8 +178,8 @@ class _Walker:
         anomalies, remarks = set(self.anomalies), set(self.remarks)
         for boundary in part.description.boundaries[:1]:
             self._split(region, boundary, inside._replace(sealed=inside.sealed or "encoded", boundaries=()))
-        limit = self.anomalies & {Anomaly.LIMIT}
-        self.anomalies, self.remarks = anomalies | limit, remarks
+        beyond = self.anomalies & BEYOND
+        self.anomalies, self.remarks = anomalies | beyond, remarks
 
     def _guess(self, body: _Region, inside: _Place) -> None:
         """Note parts that no declared boundary reaches, and read them (SCREENING 17, 24, 25)."""
@@ -196,6 +204,8 @@ class _Walker:
         for number, (line, end) in enumerate(zip(opening, ends, strict=True), start=1):
             if len(self.parts) >= self.limits.parts:
                 self.anomalies.add(Anomaly.LIMIT)
+                break
+            if self._late():
                 break
             region = _Region(body.source, line.after, max(end, line.after), line.cut)
             self.entity(region, inside._replace(number=number))
