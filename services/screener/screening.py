@@ -62,8 +62,8 @@ def screen(
         facts = (part.description.names, part.description.types, detected)
         finding, noted, rest = judge_part(*facts, rules, _size(part, rules))
         shadows += noted
-        if finding is None and part.kind is Kind.LEAF:
-            finding = _judge_inside(part, rest, look)
+        if finding is None:
+            finding = _judge_inside(part, rest, look) if part.kind is Kind.LEAF else _judge_sealed(part, rest)
         finding = finding or judge_suspicious(*facts, rest)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
@@ -73,6 +73,8 @@ def screen(
 
 def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
     """Return what the rules say of what is in a leaf, in any reading of its encoding."""
+    if part.sealed == "encrypted":
+        rules = rules._replace(encrypted_mail=Action.PASS)  # said of the whole, or the whole is allowed
     for octets in part.readings():
         if readers_for(octets) or is_volume(part.description.names):
             finding = judge_contents(look(octets, part.description.names), rules)
@@ -81,6 +83,13 @@ def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
             if finding is not None:
                 return finding
     return None
+
+
+def _judge_sealed(part: Part, rules: RuleSet) -> Finding | None:
+    """Return what the rules say of PGP/MIME, which tells by its type that nobody can look into it (RFC 3156)."""
+    if rules.encrypted_mail is Action.PASS or "multipart/encrypted" not in part.description.types:
+        return None
+    return Finding(rules.encrypted_mail, "encrypted:pgp-mime")
 
 
 def report(seen: Seen, action: str) -> PartReport:

@@ -261,6 +261,8 @@ class Rules(Section, frozen=True):
     """pass, block or quarantine: for MIME that programs read in different ways."""
     encrypted: ScreenAction = "quarantine"
     """allow, strip, block or quarantine: for an archive or document that needs a password."""
+    encrypted_mail: ScreenAction = "quarantine"
+    """The same for mail that only its recipient can read (S/MIME, PGP); a rule may allow it for some domains."""
     unreadable: ScreenAction = "quarantine"
     """The same for a message or an archive over a limit, an archive that is damaged, in several files, or packed by a
     method unknown here."""
@@ -271,7 +273,12 @@ class Screener(Section, frozen=True):
 
     inbound: Rules = Rules(action="strip")
     outbound: Rules = Rules(
-        action="block", suspicious="block", ambiguous="block", encrypted="allow", unreadable="block"
+        action="block",
+        suspicious="block",
+        ambiguous="block",
+        encrypted="allow",
+        encrypted_mail="allow",
+        unreadable="block",
     )
     rule: tuple[ScreenRule, ...] = ()
     groups: dict[GroupName, tuple[Pattern, ...]] = {}

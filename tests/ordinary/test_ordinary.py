@@ -11,7 +11,7 @@ from tests.ordinary import desktop, machines, phones
 
 BUILDERS = (*desktop.BUILDERS, *phones.BUILDERS, *machines.BUILDERS)
 MESSAGES = [(builder.__name__, number, raw) for builder in BUILDERS for number, raw in enumerate(builder(), start=1)]
-RULES = compile_rules(Rules(encrypted="allow"), Direction.INBOUND)
+RULES = compile_rules(Rules(encrypted_mail="allow"), Direction.INBOUND)
 HOUSE = House("Example Org", "help@example.org", 86400)
 
 

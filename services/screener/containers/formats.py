@@ -7,7 +7,7 @@ from services.screener.containers.cabinet import SIGNATURE as CABINET
 from services.screener.containers.cabinet import read_cab
 from services.screener.containers.compressed import is_zstd, read_bzip2, read_gzip, read_xz, read_zstd
 from services.screener.containers.disk_image import is_closed, is_iso, read_closed, read_iso
-from services.screener.containers.documents.cms import is_signed_data, read_cms
+from services.screener.containers.documents.cms import is_cms, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
 from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
 from services.screener.containers.documents.mail import is_mail, read_mail
@@ -15,6 +15,7 @@ from services.screener.containers.documents.ole import read_ole
 from services.screener.containers.documents.onenote import SIGNATURE as ONENOTE
 from services.screener.containers.documents.onenote import read_onenote
 from services.screener.containers.documents.pdf import is_pdf, read_pdf
+from services.screener.containers.documents.pgp import is_pgp, read_pgp
 from services.screener.containers.documents.rtf import is_rtf, read_rtf
 from services.screener.containers.documents.tnef import SIGNATURE as TNEF
 from services.screener.containers.documents.tnef import read_tnef
@@ -46,7 +47,8 @@ _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (is_closed, read_closed),
     (is_pdf, read_pdf),
     (is_rtf, read_rtf),
-    (is_signed_data, read_cms),
+    (is_cms, read_cms),
+    (is_pgp, read_pgp),
     (is_active, read_html),
     (is_calendar, read_calendar),
 )

@@ -27,6 +27,10 @@ def _action_on(sign: Sign, rules: RuleSet) -> Action:
     """Return what becomes of a container for a sign; scripts of forms are noted, and let through."""
     if sign is Sign.ENCRYPTED:
         return rules.encrypted
+    if sign.startswith("encrypted:"):
+        return rules.encrypted_mail
+    if sign is Sign.LISTED:  # inside an archive too, where tier 2 does not reach by name
+        return rules.suspicious if "rar" in rules.suspicious_extensions else Action.PASS
     if sign is Sign.SCRIPT:
         return Action.PASS
     return rules.suspicious if sign.startswith("active:") else rules.unreadable

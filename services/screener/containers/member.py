@@ -11,7 +11,8 @@ CHUNK = 64 * 1024
 class Sign(StrEnum):
     """What is to be said of a container as a whole, as it stands in verdicts (SCREENING 57 to 68).
 
-    `container:` is about how far one can see into it, `active:` about what it does.
+    `container:` is about how far one can see into it, `active:` about what it does, `encrypted:` about mail that only
+    its recipient can read.
     """
 
     ENCRYPTED = "container:encrypted"
@@ -20,6 +21,8 @@ class Sign(StrEnum):
     """Programs differ on what is in it."""
     UNREADABLE = "container:unreadable"
     """A method that cannot be undone here."""
+    LISTED = "container:listed-only"
+    """Names are known, contents are not: the method has no decoder that is free."""
     VOLUME = "container:multi-volume"
     MACRO = "active:macro"
     REMOTE = "active:remote-content"
@@ -31,6 +34,8 @@ class Sign(StrEnum):
     SMUGGLING = "active:html-smuggling"
     """A page whose script hands a file to the reader."""
     SCRIPTED_IMAGE = "active:scripted-image"
+    PGP = "encrypted:pgp"
+    SMIME = "encrypted:s-mime"
 
 
 class ContainerError(Exception):

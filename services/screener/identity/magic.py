@@ -60,6 +60,7 @@ _TABLE: tuple[tuple[int, bytes, str, str | None], ...] = (
     (0, b"CWS", "application/x-shockwave-flash", "swf"),
     (0, b"%!PS", "application/postscript", "ps"),
     (0, b"{\\rt", "application/rtf", "rtf"),
+    (0, b"-----BEGIN PGP MESSAGE-----", "application/pgp-encrypted", "asc"),
 )
 _BY_FIRST: dict[int, list[tuple[bytes, str, str | None]]] = {}
 for _offset, _octets, _type, _extension in _TABLE:
@@ -101,6 +102,10 @@ _TEXTUAL = re.compile(
 )
 """Marks that are printable, in lower case: a text may begin with one."""
 
+_CMS = tuple(bytes.fromhex(f"06{oid}") for oid in ("092a864886f70d0107", "0b2a864886f70d01091001"))
+_SEALED = re.compile(rb"-----begin (?:pgp message|cms|pkcs ?#?7)")
+"""A text in which something stands that only its recipient can read, or that is signed as a whole."""
+
 _RIFF = {b"WAVE": ("audio/wav", "wav"), b"AVI ": ("video/x-msvideo", "avi"), b"WEBP": ("image/webp", "webp")}
 _SCRIPTS: tuple[tuple[bytes, str, str], ...] = (
     (b"windows registry editor version", "text/x-ms-regedit", "reg"),
@@ -138,6 +143,8 @@ def is_readable(lowered: bytes, start: int) -> bool:
     if len(lowered) <= start or _TEXTUAL.match(lowered, start) is not None:
         return False
     if lowered.startswith((b"koly", b"conectix"), max(start, len(lowered) - 512)):
+        return False
+    if lowered.find(b"-----begin ", start) >= 0 and _SEALED.search(lowered, start) is not None:
         return False
     if lowered.find(b"%", start, start + 1024) >= 0 and lowered.find(b"%pdf-", start, start + 1024) >= 0:
         return False
@@ -177,7 +184,16 @@ def _container(head: bytes) -> Detected | None:
         return Detected(*_RIFF[head[8:12]])
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return Detected("image/bmp", "bmp")
+    if head[:1] == b"0" and head.startswith(_CMS, content_info(head)):
+        return Detected("application/pkcs7-mime", "p7m")
     return Detected("application/pdf", "pdf") if b"%PDF-" in head[:1024] else None
+
+
+def content_info(octets: bytes) -> int:
+    """Return where the content type of S/MIME's outermost structure would stand, 0 if none can (RFC 5652 section 3)."""
+    if octets[:1] != b"0" or len(octets) < 16:
+        return 0
+    return 2 + (octets[1] & 0x7F if octets[1] > 0x80 else 0)
 
 
 def _zip(head: bytes) -> Detected:

@@ -60,8 +60,7 @@ def judge_part(
     if rules.own:
         rule, shadows = _own(names, declared, detected, rules, size)
         if rule is not None:
-            lenient = rules._replace(suspicious=Action.PASS, encrypted=Action.PASS, unreadable=Action.PASS)
-            return Judgement(_finding(rule), shadows, lenient)
+            return Judgement(_finding(rule), shadows, _lenient(rules))
     found = None
     if rules.action is not Action.PASS:
         found = _by_name(names, rules) or _by_type(declared, detected, rules)
@@ -157,6 +156,12 @@ def _is_notice(
     """Return whether a part is a notice of ours, or a short text in its place: a rule on everything spares it."""
     text = all(kind == "text/plain" for kind in (*declared, *(kind for kind, _ in detected)))
     return tuple(names) == (FILE_NAME,) and text and size <= _NOTICE
+
+
+def _lenient(rules: RuleSet) -> RuleSet:
+    """Return what is left of the rules inside a part that the operator allows: tier 1."""
+    allow = Action.PASS
+    return rules._replace(suspicious=allow, encrypted=allow, encrypted_mail=allow, unreadable=allow)
 
 
 def _finding(rule: OwnRule) -> Finding | None:

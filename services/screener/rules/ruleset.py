@@ -27,6 +27,8 @@ class RuleSet(NamedTuple):
     types: frozenset[str]
     encrypted: Action = Action.PASS
     """For a container that needs a password."""
+    encrypted_mail: Action = Action.PASS
+    """For a message, or a part of one, that only its recipient can read: S/MIME and PGP."""
     unreadable: Action = Action.PASS
     """For a container that is over a limit, damaged, or in a form that cannot be looked into."""
     suspicious: Action = Action.PASS
@@ -77,6 +79,7 @@ def compile_rules(rules: Rules, direction: Direction, screener: Screener | None 
         extensions,
         types,
         _one_of(_PART_ACTIONS, rules.encrypted, f"{place}.encrypted"),
+        _one_of(_PART_ACTIONS, rules.encrypted_mail, f"{place}.encrypted_mail"),
         _one_of(_PART_ACTIONS, rules.unreadable, f"{place}.unreadable"),
         _one_of(_PART_ACTIONS, rules.suspicious, f"{place}.suspicious"),
         _listed(rules.suspicious_extensions, _bare, defaults.SUSPICIOUS) - allowed,
