@@ -165,6 +165,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the sender asked for it to be released (RFC 4865): screened at once, delivered from then on."""
     failures: int = 0
     """Exceptions of the present stage's handler, counted by the worker loop."""
+    lost: int = 0
+    """How often it came back to the present stage without a result before these: it may be killing workers."""
     delay_reported: bool = False
     reason: str | None = None
     """Why the item is in quarantine or parked, in one line."""
@@ -191,7 +193,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         history = (*self.history, attempt)
         if len(history) > 4:
             history = (history[0], *history[-3:])
-        return msgspec.structs.replace(self, attempt=self.attempt + 1, failures=0, history=history)
+        return msgspec.structs.replace(self, attempt=self.attempt + 1, failures=0, lost=0, history=history)
 
 
 class Message(msgspec.Struct, frozen=True):

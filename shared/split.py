@@ -19,6 +19,7 @@ def by_destination(item: Item) -> tuple[Item, ...]:
             split=item.split + number,
             attempt=0,
             failures=0,
+            lost=0,
             not_before=None,
             history=(),
             destination=domain,

@@ -38,7 +38,7 @@ def reason_line(verdict: Verdict) -> str:
 
 def _deliver(judged: Message, content: bytes) -> list[Send]:
     if judged.item.destination is not None:  # screened again on its way: to delivery it stays what it is
-        item = msgspec.structs.replace(judged.item, failures=0, not_before=None)
+        item = msgspec.structs.replace(judged.item, failures=0, lost=0, not_before=None)
         return [Send(Place.DELIVER, Message(item, content))]
     return [Send(Place.DELIVER, Message(item, content)) for item in by_destination(judged.item)]
 

@@ -48,14 +48,20 @@ class _Outcome(NamedTuple):
     """Why the body is no message, if it is none: it is parked as it is."""
 
 
-def failed(stage: Stage, message: Message, error: BaseException, now: float) -> Send:
-    """Return what follows from a handler's exception: the stage's ladder, step by step, then mail.dead."""
+def failed(stage: Stage, message: Message, error: BaseException, now: float, lost: int = 0) -> Send:
+    """Return what follows from a handler's exception: the stage's ladder, step by step, then mail.dead.
+
+    `lost`: how often the item came back without a result before; it stays known, or what kills workers would kill
+    as many again after each time that a child died of it instead.
+    """
     item = message.item
     failures = item.failures + 1
     text = " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").splitlines())[:500]
-    tried = msgspec.structs.replace(item.tried(Attempt(at=now, stage=stage, text=text)), failures=failures)
+    tried = item.tried(Attempt(at=now, stage=stage, text=text))
+    tried = msgspec.structs.replace(tried, failures=failures, lost=lost)
     if failures >= PARK_AFTER:
-        return parked(Message(tried, message.content), f"failed {failures} times in {stage}, last: {text}")
+        before = f", after it came back {lost} times without a result" if lost else ""
+        return parked(Message(tried, message.content), f"failed {failures} times in {stage}{before}, last: {text}")
     wait = STEPS[min(failures, len(STEPS)) - 1][1]
     again = msgspec.structs.replace(tried, not_before=now + wait)
     return Send(Place(COMES_BACK_TO[stage]), Message(again, message.content))
@@ -178,27 +184,35 @@ class Worker:
         now = self._clock()
         if message.item.not_before is not None and message.item.not_before > now:
             return _Outcome("deferred", [Send(Place(COMES_BACK_TO[self._stage]), message)])
-        if received.returns >= PARK_AFTER:
-            self._log.error("parked", id=message.item.id, returns=received.returns)
-            reason = f"came back {received.returns} times to {self._stage} without a result"
-            return _Outcome("parked", [parked(message, reason)])
+        lost = message.item.lost + received.returns
+        if lost >= PARK_AFTER:
+            reason = f"came back {lost} times to {self._stage} without a result"
+            tried = message.item.tried(Attempt(at=now, stage=self._stage, text=reason))
+            tried = msgspec.structs.replace(tried, failures=message.item.failures, lost=lost)
+            return self._parked(Message(tried, message.content), reason)
         try:
             with metrics.handling_seconds.labels(self._stage).time():
-                sends = await self._call(message, received.returns)
+                sends = await self._call(message, alone=lost >= ISOLATE_AFTER)
             return _Outcome(name_of(self._stage, sends), sends)
         except Exception as error:  # noqa: BLE001  (unknown means temporary: counted, retried, parked in the end)
-            send = failed(self._stage, message, error, now)
+            send = failed(self._stage, message, error, now, lost)
             self._log.warning(
                 "handler failed", id=message.item.id, failures=message.item.failures + 1, exc_info=True, next=send.place
             )
-            return _Outcome("parked" if send.place is Place.DEAD else "failed", [send])
+            if send.place is Place.DEAD:
+                return self._parked(send.message, send.message.item.reason or "")
+            return _Outcome("failed", [send])
 
-    async def _call(self, message: Message, returns: int) -> Sequence[Send]:
+    def _parked(self, message: Message, reason: str) -> _Outcome:
+        self._log.error("parked", id=message.item.id, reason=reason)
+        return _Outcome("parked", [parked(message, reason)])
+
+    async def _call(self, message: Message, *, alone: bool) -> Sequence[Send]:
         async with contextlib.AsyncExitStack() as stack:
-            if returns >= ISOLATE_AFTER:
+            if alone:
                 await stack.enter_async_context(self._alone)
             await stack.enter_async_context(asyncio.timeout(self._settings.timeout))
-            return await (self._isolated if returns >= ISOLATE_AFTER else self._handler)(message)
+            return await (self._isolated if alone else self._handler)(message)
 
     async def _make_durable(self, received: Received, outcome: _Outcome) -> bool:
         """Publish until it is durable; False if the broker has meanwhile taken the item back.

@@ -23,6 +23,11 @@ class Harness(Protocol):
         """True if brokers opened before `restart` go on by themselves; else they are dead, as a killed process."""
         ...
 
+    @property
+    def address(self) -> str:
+        """Where another process finds it as the screener: an AMQP URL, or the path of a queue file."""
+        ...
+
     async def open(self, user: User) -> Broker:
         """Return a new broker as `user`, ready to use; the harness closes it if the test does not."""
         ...

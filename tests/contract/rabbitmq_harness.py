@@ -54,6 +54,11 @@ class RabbitHarness:
         """The URL of a service."""
         return self.node.amqp_url(self.vhost, user.value, PASSWORDS[user])
 
+    @property
+    def address(self) -> str:
+        """The screener's URL."""
+        return self.url(User.SCREENER)
+
     async def open(self, user: User, settings: Settings | None = None) -> Broker:
         """Return a new broker."""
         broker = await connect(self.url(user), user, settings or Settings(), wait=False)

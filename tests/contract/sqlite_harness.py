@@ -26,6 +26,11 @@ class SqliteHarness:
         self._operators: list[SqliteOperator] = []
         self._blocker: sqlite3.Connection | None = None
 
+    @property
+    def address(self) -> str:
+        """The file."""
+        return str(self.path)
+
     async def open(self, user: User) -> Broker:
         """Return a new broker; who asks makes no difference here."""
         broker = await open_broker(self.path, OPTIONS)

@@ -245,7 +245,10 @@ async def test_what_came_back_ten_times_is_parked_unhandled(harness: Harness) ->
     async with working(await harness.open(User.SCREENER), Stage.SCREEN, pass_on):
         await until_depth(harness, Place.DEAD, 1)
     (item,) = await dead(harness)
-    assert item == msgspec.structs.replace(message.item, reason=item.reason)
+    assert item == msgspec.structs.replace(
+        message.item, reason=item.reason, history=item.history, attempt=1, lost=item.lost
+    )
+    assert [attempt.text for attempt in item.history] == [item.reason]
     assert item.reason is not None
     assert item.reason.endswith("times to screen without a result")
     await until_depth(harness, Place.SCREEN, 0)

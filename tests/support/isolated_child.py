@@ -10,6 +10,8 @@ from pathlib import Path
 from shared.broker.isolate import serve_one
 from shared.model import Handler, Message, Place, Send
 
+POISON = b"Subject: poison\r\n\r\n"
+
 
 async def pass_on(message: Message) -> Sequence[Send]:
     print("a line that must not end in the answer")
@@ -38,6 +40,12 @@ async def crash(_: Message) -> Sequence[Send]:
     return []
 
 
+async def crash_on_poison(message: Message) -> Sequence[Send]:
+    if message.content == POISON:
+        ctypes.string_at(0)
+    return [Send(Place.DELIVER, message)]
+
+
 async def hang(_: Message) -> Sequence[Send]:
     grandchild = await asyncio.create_subprocess_exec("sleep", "600")
     await asyncio.to_thread(Path(sys.argv[2]).write_text, f"{os.getpid()} {grandchild.pid}")
@@ -55,7 +63,8 @@ def tell(settings: bytes) -> Handler:
 
 
 HANDLERS: dict[str, Callable[[Message], Awaitable[Sequence[Send]]]] = {
-    handler.__name__: handler for handler in (pass_on, finish, fail, leave, leave_silently, crash, hang)
+    handler.__name__: handler
+    for handler in (pass_on, finish, fail, leave, leave_silently, crash, crash_on_poison, hang)
 }
 
 if __name__ == "__main__":

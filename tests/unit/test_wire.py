@@ -123,6 +123,8 @@ SHADOWED = Message(
     PLAIN.content,
 )
 
+LOST = Message(msgspec.structs.replace(PLAIN.item, lost=3), PLAIN.content)
+
 GOLDENS = [
     ("v1-plain", PLAIN),
     ("v1-null-sender", NULL_SENDER),
@@ -130,8 +132,9 @@ GOLDENS = [
     ("v1-held", HELD),
     ("v1-named", NAMED),
     ("v1-shadowed", SHADOWED),
+    ("v1-lost", LOST),
 ]
-ADDED = {"hold_until": HELD.item, "name": NAMED.item.client, "shadow": SHADOWED.item.verdict}
+ADDED = {"hold_until": HELD.item, "name": NAMED.item.client, "shadow": SHADOWED.item.verdict, "lost": LOST.item}
 """Fields younger than `EVERY_FIELD`, each with the golden file that holds it."""
 
 

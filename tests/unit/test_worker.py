@@ -16,7 +16,8 @@ from shared.broker.sqlite import Options, SqliteBroker, SqliteOperator, open_bro
 from shared.broker.topology import COMES_BACK_TO, STEPS, WORK, Stage
 from shared.broker.worker import ISOLATE_AFTER, PARK_AFTER, Settings, Worker, failed, name_of, parked
 from shared.errors import BrokerUnavailable
-from shared.model import Handler, Item, Message, Place, Send
+from shared.model import Attempt, Handler, Item, Message, Place, Send
+from shared.split import by_destination
 from tests.contract.harness import PATIENCE, take, until
 from tests.support.messages import make_item, make_message, to
 
@@ -47,6 +48,14 @@ def test_the_tenth_failure_parks(stage: Stage) -> None:
     assert send.message.item.reason == f"failed 10 times in {stage}, last: KeyError: 'x'"
     assert send.message.item.not_before is None
     assert send.message.item.failures == PARK_AFTER
+
+
+def test_a_failure_keeps_in_mind_how_often_the_item_came_back() -> None:
+    """Until a result, or another stage: then it is forgotten."""
+    lost = failed(Stage.SCREEN, make_message(), ValueError("x"), NOW, ISOLATE_AFTER).message.item
+    assert lost.lost == ISOLATE_AFTER
+    assert lost.tried(Attempt(at=NOW, stage="screen", text="waits")).lost == 0
+    assert {item.lost for item in by_destination(lost)} == {0}
 
 
 @pytest.mark.parametrize(
