@@ -123,6 +123,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     parts: tuple[PartReport, ...] = ()
     shadow: tuple[str, ...] = ()
     """Rules that only report, each with what it would have decided: `rule:NAME ACTION`."""
+    remarks: tuple[str, ...] = ()
+    """What is sloppy in the message, and no reason by itself."""
 
 
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):

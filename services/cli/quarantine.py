@@ -238,6 +238,7 @@ def _facts(kept: Kept, item: Item, octets: int, retention: float) -> Table:
         "from": item.envelope.sender or "<>",
         "to": ", ".join(recipient.address for recipient in item.envelope.recipients),
         "verdict": f"{verdict.action}: {', '.join(verdict.reasons)}" if verdict else "none",
+        "remarks": ", ".join(verdict.remarks) if verdict else "",
         "octets": str(octets),
     }
     for name, text in rows.items():

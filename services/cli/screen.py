@@ -25,19 +25,25 @@ def add_to(app: typer.Typer) -> None:
     app.command()(screen)
 
 
-def screen(
+def screen(  # noqa: PLR0913  (options of a command are parameters)
     files: Annotated[list[Path], typer.Argument(metavar="FILE...|-", help="Messages, maildirs, folders; - is stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, in the order of the files.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write what would go on (one message only).")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add what decides nothing to --json: remarks, shadow rules.")
+    ] = False,
     direction: Annotated[Direction, typer.Option(help="Whose rules apply.")] = Direction.INBOUND,
     envelope: Annotated[
         tuple[str, str], typer.Option(metavar="FROM TO", help="Sender and recipient, for rules that ask for them.")
     ] = ("", ""),
     config: ConfigOption = None,
 ) -> None:
-    """Screen messages offline; exit status 0 whatever the verdict.
+    """Screen messages offline: nothing is sent, kept, or scanned by clamd. Exit status 0 whatever the verdict.
+
+    The verdict is pass, strip, block or quarantine, with the names of the rules that decided. Remarks say what is
+    sloppy in a message and no reason by itself; shadow rules only report.
 
     Example: `sluice screen --json --direction outbound message.eml ~/Maildir`
     """
@@ -47,14 +53,14 @@ def screen(
     sender, recipient = (_address(text) for text in envelope)
     people = People(sender or None, recipient)
     first: Result | None = None
-    shown = table("file", "verdict", "reasons", "parts", "shadow")
+    shown = table("file", "verdict", "reasons", "parts", "shadow", "remarks")
     for name, data in _messages(files):
         if out is not None and first is not None:
             raise ConfigError("--out: takes what becomes of one message: name one file")
         result = screen_bytes(loaded, data, direction, time.time(), people)
         first = first or result
         if as_json:
-            typer.echo(to_json(name, result))
+            typer.echo(to_json(name, result, explain=explain))
         else:
             acted = [f"{part.action} {part.path} {', '.join(part.names)}" for part in result.verdict.parts]
             row = (
@@ -63,6 +69,7 @@ def screen(
                 ", ".join(result.verdict.reasons),
                 "; ".join(acted),
                 "; ".join(result.verdict.shadow),
+                ", ".join(result.verdict.remarks),
             )
             shown.add_row(*(Text(text) for text in row))
     if not as_json:
@@ -94,8 +101,11 @@ def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _write(out: Path, result: "Result") -> None:
-    """Write what would be delivered; a blocked or quarantined message writes nothing."""
+    """Write what would be delivered; of a blocked or quarantined message nothing goes on, and that is said."""
     if result.verdict.action not in {Action.PASS, Action.STRIP}:
+        typer.echo(
+            f"sluice: --out: {out} not written: nothing of the message goes on ({result.verdict.action})", err=True
+        )
         return
     try:
         out.write_bytes(result.content)

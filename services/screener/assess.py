@@ -100,6 +100,7 @@ def _verdict(screening: Screening, now: float) -> Verdict:
         ambiguous=ruling.ambiguous,
         parts=acted,
         shadow=ruling.shadow,
+        remarks=tuple(sorted(screening.remarks)),
     )
 
 

@@ -124,6 +124,7 @@ class Screener:
             reasons=list(verdict.reasons),
             ambiguous=verdict.ambiguous,
             shadow=list(verdict.shadow),
+            remarks=list(verdict.remarks),
             parts=len(assessed.screening.seen),
             octets=len(message.content),
             to=[f"{send.place}/{send.message.item.destination or ''}".rstrip("/") for send in sends[:20]],

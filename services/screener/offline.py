@@ -63,8 +63,10 @@ def screen_bytes(
     return Result(assessed.verdict, reports(screening), digest, out, assessed.content)
 
 
-def to_json(file: str, result: Result) -> str:
-    """Return one line of `sluice screen --json`, without its line end."""
+def to_json(file: str, result: Result, *, explain: bool = False) -> str:
+    """Return one line of `sluice screen --json`, without its line end; `explain` adds what decides nothing."""
+    verdict = result.verdict
+    more = {"remarks": list(verdict.remarks), "shadow": list(verdict.shadow)} if explain else {}
     return json.dumps(
         {
             "file": file,
@@ -85,6 +87,7 @@ def to_json(file: str, result: Result) -> str:
             ],
             "sha256_in": result.sha256_in,
             "sha256_out": result.sha256_out,
+            **more,
         },
         ensure_ascii=False,
     )

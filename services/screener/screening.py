@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from services.screener.containers.contents import look_inside
 from services.screener.containers.formats import is_volume, readers_for
-from services.screener.containers.judging import judge_contents
+from services.screener.containers.judging import Within, judge_contents
 from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected
 from services.screener.identity.recognise import recognise
@@ -36,6 +36,8 @@ class Screening(NamedTuple):
     """In the order of the message, containers before their content; empty where nothing had to be read (mime/quick)."""
     ruling: Ruling
     remarks: frozenset[Remark] = frozenset()
+    largest: int = 0
+    """Octets of the largest file inside an attachment; 0 if there is none."""
 
 
 def screen(
@@ -52,6 +54,7 @@ def screen(
     anomalies = set(tree.anomalies)
     rules = on_message(rules, raw, tree.parts)
     shadows: list[str] = []
+    largest = 0
     seen = []
     for part in tree.parts:
         if limits.out_of_time():
@@ -62,27 +65,33 @@ def screen(
         facts = (part.description.names, part.description.types, detected)
         finding, noted, rest = judge_part(*facts, rules, _size(part, rules))
         shadows += noted
-        if finding is None:
-            finding = _judge_inside(part, rest, look) if part.kind is Kind.LEAF else _judge_sealed(part, rest)
+        if finding is None and part.kind is Kind.LEAF:
+            within = _judge_inside(part, rest, look)
+            finding, largest = within.finding, max(largest, within.largest)
+            shadows += within.shadows
+        elif finding is None:
+            finding = _judge_sealed(part, rest)
         finding = finding or judge_suspicious(*facts, rest)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
     shadow = tuple(dict.fromkeys((*ruling.shadow, *shadows)))
-    return Screening(raw, tuple(seen), ruling._replace(shadow=shadow), tree.remarks)
+    return Screening(raw, tuple(seen), ruling._replace(shadow=shadow), tree.remarks, largest)
 
 
-def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Finding | None:
+def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Within:
     """Return what the rules say of what is in a leaf, in any reading of its encoding."""
     if part.sealed == "encrypted":
         rules = rules._replace(encrypted_mail=Action.PASS)  # said of the whole, or the whole is allowed
+    found = Within(None)
     for octets in part.readings():
         if readers_for(octets) or is_volume(part.description.names):
-            finding = judge_contents(look(octets, part.description.names), rules)
+            finding, shadows, largest = judge_contents(look(octets, part.description.names), rules)
             if finding is not None and finding.action is Action.STRIP and _CMS & set(part.description.types):
                 finding = finding._replace(action=rules.instead)  # it is the text as well (SCREENING 42)
+            found = Within(finding, (*found.shadows, *shadows), max(found.largest, largest))
             if finding is not None:
-                return finding
-    return None
+                break
+    return found
 
 
 def _judge_sealed(part: Part, rules: RuleSet) -> Finding | None:

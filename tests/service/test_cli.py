@@ -127,6 +127,7 @@ def test_screen(tmp_path: Path) -> None:
     outbound = sluice("screen", "--direction", "outbound", "--out", "out.eml", "program.eml", cwd=tmp_path)
     assert outbound.status == 0
     assert "block" in outbound.out
+    assert outbound.err == "sluice: --out: out.eml not written: nothing of the message goes on (block)\n"
     assert not (tmp_path / "out.eml").exists()
     assert sluice("screen", "--out", "out.eml", "-", cwd=tmp_path, given=PLAIN).status == 0
     assert (tmp_path / "out.eml").read_bytes() == PLAIN
@@ -138,6 +139,10 @@ def test_screen(tmp_path: Path) -> None:
     )
     assert "rule:try block" in tried.out
     assert "rule:try" not in sluice("screen", "--config", "rules.toml", "-", cwd=tmp_path, given=PLAIN).out
+    unclosed = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nHello\r\n"
+    told = json.loads(sluice("screen", "--json", "--explain", "-", cwd=tmp_path, given=unclosed).out)
+    assert (told["verdict"], told["reasons"], told["remarks"]) == ("pass", [], ["mime:no-closing-delimiter"])
+    assert "mime:no-closing-delimiter" in sluice("screen", "-", cwd=tmp_path, given=unclosed).out
     wrong = sluice("screen", "--envelope", "", "nobody", "-", cwd=tmp_path, given=PLAIN)
     assert (wrong.status, wrong.err.partition(" is not")[0]) == (2, 'sluice: --envelope: "nobody"')
     two = sluice("screen", "--out", "out.eml", "program.eml", "-", cwd=tmp_path, given=PLAIN)

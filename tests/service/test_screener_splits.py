@@ -1,6 +1,8 @@
 """Rules that concern some recipients only: each outcome is a message of its own."""
 
+import io
 import itertools
+import json
 from typing import Any
 
 import msgspec
@@ -8,11 +10,13 @@ import pytest
 
 from services.screener.handler import Screener
 from services.screener.settings import Settings
-from shared.config.model import Config, Relay, Rules
+from shared import log
+from shared.config.model import Config, Log, Relay, Rules
 from shared.config.model import Screener as ScreenerConfig
 from shared.config.screen_rule import ScreenRule
 from shared.model import Action, Envelope, Item, Message, Origin, Place, Recipient, Send
 from tests.support import mail_samples as samples
+from tests.support.archive_samples import zip_of
 from tests.support.mail_samples import PDF, TEXT, attachment, multipart
 
 NOW = 1_790_000_000.0
@@ -154,3 +158,18 @@ async def test_the_rules_of_a_direction_are_its_own() -> None:
 def test_the_default_has_no_rules_of_its_own() -> None:
     assert all(rules.own == () for rules in Settings.of(Config()).rules().values())
     assert Rules().suspicious == "strip"
+
+
+async def test_shadow_rules_see_inside_archives_and_remarks_are_logged() -> None:
+    """Neither changes what becomes of the message; both are in the verdict and in the line that operators read."""
+    lines = io.StringIO()
+    log.set_up(Log(), "screener", lines)
+    raw = multipart([TEXT, attachment("a.zip", zip_of({"b.txt": b"hello"}))]).removesuffix(b"--=_b1--\r\n")
+    sends = await follows((rule("block", "try", shadow=True, names=("b.txt",)),), raw)
+    assert [(send.place, send.message.content == raw) for send in sends] == [(Place.DELIVER, True)] * 3
+    verdict = sends[0].message.item.verdict
+    assert verdict is not None
+    assert (verdict.action, verdict.shadow, verdict.reasons) == (Action.PASS, ("rule:try block",), ())
+    assert verdict.remarks == ("mime:no-closing-delimiter",)
+    line = json.loads(lines.getvalue().splitlines()[-1])
+    assert (line["event"], line["shadow"], line["remarks"]) == ("screened", ["rule:try block"], list(verdict.remarks))

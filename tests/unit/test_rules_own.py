@@ -182,29 +182,29 @@ def inside(*names: str, signs: frozenset[Sign] = frozenset()) -> Contents:
     ],
 )
 def test_names_inside_an_archive(members: list[str], conditions: dict[str, Any], expected: str | None) -> None:
-    found = judge_contents(inside(*members), compiled(rule(**conditions)))
+    found = judge_contents(inside(*members), compiled(rule(**conditions))).finding
     assert (found and f"{found.action} {found.rule}") == expected
 
 
 def test_what_is_allowed_inside_an_archive_says_nothing_of_its_neighbours() -> None:
     rules = compiled(rule("allow", names=("*.exe", "*.zip")))
-    assert judge_contents(inside("a.exe"), rules) is None
+    assert judge_contents(inside("a.exe"), rules).finding is None
     lying = Contents((Inside("a.zip", ("a.zip",), 9, "", (Detected("application/hta", "hta"),)),), frozenset())
-    assert judge_contents(lying, rules) == Finding(Action.STRIP, "member:application/hta")
-    assert judge_contents(inside("a.exe", "b.scr"), rules) == Finding(Action.STRIP, "member:scr")
+    assert judge_contents(lying, rules).finding == Finding(Action.STRIP, "member:application/hta")
+    assert judge_contents(inside("a.exe", "b.scr"), rules).finding == Finding(Action.STRIP, "member:scr")
     everything = for_people(compiled(rule("allow", senders=("*",))), BOB)
-    assert judge_contents(inside("b.scr"), everything) is None
-    assert judge_member(["b.scr"], [], [], everything) == Finding(Action.PASS, "rule:mine")
+    assert judge_contents(inside("b.scr"), everything).finding is None
+    assert judge_member(["b.scr"], [], [], everything) == (Finding(Action.PASS, "rule:mine"), ())
 
 
 def test_an_archive_that_is_allowed_may_need_a_password_but_hides_no_program() -> None:
     locked = inside("a.txt", signs=frozenset({Sign.ENCRYPTED}))
     before = compiled(rule("allow", names=("*.zip",)))
     zip_type = ("application/zip", "zip")
-    assert judge_contents(locked, before) == Finding(Action.QUARANTINE, Sign.ENCRYPTED.value)
+    assert judge_contents(locked, before).finding == Finding(Action.QUARANTINE, Sign.ENCRYPTED.value)
     rest = judge_part(["a.zip"], [ANY], [zip_type], before).rest
-    assert judge_contents(locked, rest) is None
-    assert judge_contents(inside("a.exe"), rest) == Finding(Action.STRIP, "member:exe")
+    assert judge_contents(locked, rest).finding is None
+    assert judge_contents(inside("a.exe"), rest).finding == Finding(Action.STRIP, "member:exe")
 
 
 @pytest.mark.parametrize(
@@ -309,6 +309,20 @@ def test_shadow_rules_report_and_change_nothing() -> None:
     assert on_part(rules, ["a.pdf"], ANY, PDF) == "strip rule:three"
     assert judge_part(["a.pdf"], [ANY], [PDF], rules).shadows == ("rule:one block", "rule:two quarantine")
     assert judge_message(rules) == (None, ("rule:two quarantine",))
+
+
+def test_shadow_rules_see_inside_archives() -> None:
+    """Every member, also behind one that decides; what comes after the deciding rule reports nothing of that member."""
+    rules = compiled(
+        rule("block", "one", shadow=True, names=("*.txt",)),
+        rule("quarantine", "two", names=("*.doc",)),
+        rule("strip", "three", shadow=True, names=("*.doc",)),
+        rule("allow", "four", shadow=True, names=("c.*",)),
+    )
+    found = judge_contents(inside("a.doc", "b.txt", "c.txt", "c.pdf"), rules)
+    assert found.finding == Finding(Action.QUARANTINE, "rule:two")
+    assert found.shadows == ("rule:one block", "rule:four pass")
+    assert judge_contents(inside("b.txt"), rules)[:2] == (None, ("rule:one block",))
 
 
 ACTIONS = ["allow", "strip", "block", "quarantine"]

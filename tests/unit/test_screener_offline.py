@@ -95,6 +95,8 @@ def test_the_fields_of_json_are_fixed() -> None:
     assert result.verdict.shadow == ("rule:try block",)
     fields = json.loads(to_json("a", result))
     assert list(fields) == ["file", "verdict", "reasons", "ambiguous", "parts", "sha256_in", "sha256_out"]
+    explained = json.loads(to_json("a", result, explain=True))
+    assert explained == {**fields, "remarks": [], "shadow": ["rule:try block"]}
     assert list(fields["parts"][0]) == [
         "path",
         "names",

@@ -125,6 +125,11 @@ SHADOWED = Message(
 
 LOST = Message(msgspec.structs.replace(PLAIN.item, lost=3), PLAIN.content)
 
+REMARKED = Message(
+    msgspec.structs.replace(PLAIN.item, verdict=Verdict(action=Action.PASS, at=1.0, remarks=("mime:unclosed",))),
+    PLAIN.content,
+)
+
 GOLDENS = [
     ("v1-plain", PLAIN),
     ("v1-null-sender", NULL_SENDER),
@@ -133,8 +138,15 @@ GOLDENS = [
     ("v1-named", NAMED),
     ("v1-shadowed", SHADOWED),
     ("v1-lost", LOST),
+    ("v1-remarked", REMARKED),
 ]
-ADDED = {"hold_until": HELD.item, "name": NAMED.item.client, "shadow": SHADOWED.item.verdict, "lost": LOST.item}
+ADDED = {
+    "hold_until": HELD.item,
+    "name": NAMED.item.client,
+    "shadow": SHADOWED.item.verdict,
+    "lost": LOST.item,
+    "remarks": REMARKED.item.verdict,
+}
 """Fields younger than `EVERY_FIELD`, each with the golden file that holds it."""
 
 

@@ -84,15 +84,16 @@ def judge_suspicious(
 
 def judge_member(
     names: Sequence[str], declared: Sequence[str], detected: Sequence[tuple[str, str | None]], rules: RuleSet
-) -> Finding | None:
-    """Return what the operator's rules say of a file inside an archive, None if none of them decides.
+) -> tuple[Finding | None, tuple[str, ...]]:
+    """Return what the operator's rules say of a file inside an archive, None if none of them decides; and the shadows.
 
-    A finding of Action.PASS allows the file, and says nothing of its neighbours.
+    A finding of Action.PASS allows the file, and says nothing of its neighbours. The shadow rules are those that would
+    have decided, each with its action.
     """
-    rule, _ = _own(names, declared, detected, rules, 0, member=True) if rules.own else (None, ())
+    rule, shadows = _own(names, declared, detected, rules, 0, member=True) if rules.own else (None, ())
     if rule is None:
-        return None
-    return _finding(rule) or Finding(Action.PASS, rule.label)
+        return None, shadows
+    return _finding(rule) or Finding(Action.PASS, rule.label), shadows
 
 
 def judge_message(rules: RuleSet) -> tuple[Finding | None, tuple[str, ...]]:
