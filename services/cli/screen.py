@@ -25,15 +25,21 @@ def add_to(app: typer.Typer) -> None:
     app.command()(screen)
 
 
-def screen(  # noqa: PLR0913  (options of a command are parameters)
+def screen(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...|-", help="Messages, maildirs, folders; - is stdin.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, in the order of the files.")] = False,
+    as_json: Annotated[
+        int,
+        typer.Option(
+            "--json",
+            count=True,
+            show_default=False,
+            metavar="",
+            help="One JSON object a line, in order; given twice, with remarks and shadow rules.",
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write what would go on (one message only).")
     ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Add what decides nothing to --json: remarks, shadow rules.")
-    ] = False,
     direction: Annotated[Direction, typer.Option(help="Whose rules apply.")] = Direction.INBOUND,
     envelope: Annotated[
         tuple[str, str], typer.Option(metavar="FROM TO", help="Sender and recipient, for rules that ask for them.")
@@ -60,7 +66,7 @@ def screen(  # noqa: PLR0913  (options of a command are parameters)
         result = screen_bytes(loaded, data, direction, time.time(), people)
         first = first or result
         if as_json:
-            typer.echo(to_json(name, result, explain=explain))
+            typer.echo(to_json(name, result, explain=as_json > 1))
         else:
             acted = [f"{part.action} {part.path} {', '.join(part.names)}" for part in result.verdict.parts]
             row = (

@@ -140,7 +140,7 @@ def test_screen(tmp_path: Path) -> None:
     assert "rule:try block" in tried.out
     assert "rule:try" not in sluice("screen", "--config", "rules.toml", "-", cwd=tmp_path, given=PLAIN).out
     unclosed = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nHello\r\n"
-    told = json.loads(sluice("screen", "--json", "--explain", "-", cwd=tmp_path, given=unclosed).out)
+    told = json.loads(sluice("screen", "--json", "--json", "-", cwd=tmp_path, given=unclosed).out)
     assert (told["verdict"], told["reasons"], told["remarks"]) == ("pass", [], ["mime:no-closing-delimiter"])
     assert "mime:no-closing-delimiter" in sluice("screen", "-", cwd=tmp_path, given=unclosed).out
     wrong = sluice("screen", "--envelope", "", "nobody", "-", cwd=tmp_path, given=PLAIN)

@@ -99,7 +99,7 @@ def config(folder: Path, case: Case) -> Path:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_rule_does_the_same_to_a_file_and_to_mail(tmp_path: Path, case: Case) -> None:
     folder = config(tmp_path, case)
-    args = ("--json", "--explain", "--envelope", case.sender, "bob@example.org", "-")
+    args = ("--json", "--json", "--envelope", case.sender, "bob@example.org", "-")
     told = json.loads(sluice("screen", *args, cwd=folder, given=case.raw).out)
     assert (told["verdict"], told["reasons"], told["shadow"]) == (case.verdict, case.reasons, list(case.shadow))
 
