@@ -2,6 +2,7 @@
 
 import binascii
 import re
+from io import BytesIO
 from typing import NamedTuple
 
 import pybase64
@@ -19,6 +20,7 @@ LEGACY = legacy.UUENCODE | legacy.YENC | legacy.BINHEX | legacy.BASE64_OF_GZIP
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _SPACE = b" \t\r\n"
 _SHIFTED = 4096
+_PIECE = 256 * 1024
 _SOFT_BREAK = re.compile(rb"=[ \t]*\r?\n")
 _SPACED_BREAK = re.compile(rb"=[ \t]+\r?\n")
 _BROKEN_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?(?:\n|\Z))")
@@ -51,6 +53,10 @@ def whole(source: bytes, start: int, end: int, encoding: str) -> bytes:
 
 def wholes(source: bytes, start: int, end: int, encoding: str) -> tuple[bytes, ...]:
     """Return the decoded body in every reading, the most usual first."""
+    if encoding == "base64":
+        octets = _clean_base64(source, start, end)
+        if octets is not None:
+            return (octets,)
     body = source[start:end]
     if encoding == "base64":
         return _base64(body).octets
@@ -90,6 +96,23 @@ def _quoted_printable(body: bytes) -> Views:
     if _BROKEN_QP.search(body) is None:
         return Views((octets,), clean=True)
     return Views(tuple(dict.fromkeys((octets, binascii.a2b_qp(_SOFT_BREAK.sub(b"", body))))), clean=False)
+
+
+def _clean_base64(source: bytes, start: int, end: int) -> bytes | None:
+    """Return what flawless base64 holds, None for any other; by the piece, so that no second copy of it is made."""
+    decoded = BytesIO()
+    rest = b""
+    try:
+        for at in range(start, end, _PIECE):
+            text = rest + source[at : min(end, at + _PIECE)].translate(None, _SPACE)
+            if text and decoded.tell() % 3:  # something after a pad
+                return None
+            quanta = len(text) & ~3
+            rest = text[quanta:]
+            decoded.write(pybase64.b64decode(text[:quanta], validate=True))
+    except binascii.Error:
+        return None
+    return None if rest else decoded.getvalue()
 
 
 def _base64(body: bytes) -> Views:

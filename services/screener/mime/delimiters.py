@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from services.screener.mime.anomaly import Limits
+from services.screener.mime.octets import find_line
 
 _CONTENT = rb"(?:content-(?:type|transfer-encoding|disposition))[ \t]*:"
 _PART = re.compile(rb"(?:\A|\n)--[^\n]{1,250}\n(?:[!-9;-~]{1,80}:[^\n]*\n){0,4}" + _CONTENT, re.IGNORECASE)
@@ -63,7 +64,7 @@ def find_delimiters(source: bytes, start: int, end: int, boundary: bytes, limits
 def _next_line(source: bytes, position: int, start: int, end: int, mark: bytes) -> int:
     if position == start and source.startswith(mark, start, end):
         return start
-    found = source.find(b"\n" + mark, position, end)
+    found = find_line(source, mark, position, end)
     return -1 if found < 0 else found + 1
 
 
@@ -85,7 +86,7 @@ def looks_like_parts(source: bytes, start: int, end: int) -> bool:
 def _first_part(source: bytes, start: int, end: int) -> re.Match[bytes] | None:
     """Search from the first line that begins with two hyphens: most bodies have none, and that is told quickly."""
     before = max(start - 1, 0)
-    at = before if source.startswith(b"--", start) else source.find(b"\n--", before, end)
+    at = before if source.startswith(b"--", start) else find_line(source, b"--", before, end)
     return None if at < 0 else _PART.search(source, at, end)
 
 

@@ -51,8 +51,8 @@ class Part(NamedTuple):
     def readings(self) -> tuple[bytes, ...]:
         """Return its decoded body in every reading, each once, the most usual first."""
         start, end = self.header.body_start, self.body_end
-        found = (view for one in self.encodings for view in decode.wholes(self.source, start, end, one))
-        return tuple(dict.fromkeys(found))
+        found = [view for one in self.encodings for view in decode.wholes(self.source, start, end, one)]
+        return tuple(dict.fromkeys(found) if len(found) > 1 else found)
 
     def content(self) -> bytes:
         """Return its decoded body as most programs have it; of a damaged one the reading that keeps most."""

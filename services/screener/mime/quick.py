@@ -39,9 +39,11 @@ _ACTIVE = (b"<script", b"<hta", b"<svg", b"data:", b"base64,", b"mssave", b"crea
 
 def is_only_text(raw: bytes) -> bool:
     """Return whether a message is one text that people read in the message, and holds nothing else."""
+    if len(raw) > _LONGEST:
+        return False
     low = raw.translate(_FOLD)
     end = low.find(b"\r\n\r\n", 0, _LONGEST_HEADER)
-    if end < 0 or b"\0" in low or len(low) > _LONGEST or _FIRST_FIELD.match(low) is None:
+    if end < 0 or b"\0" in low or _FIRST_FIELD.match(low) is None:
         return False
     lines = low.count(b"\n")
     if lines != low.count(b"\r"):

@@ -17,6 +17,8 @@ _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NAMED = re.compile(rb"/(?:UF|F)\s*(?:\(((?:[^()\\]|\\.){1,300})\)|<([0-9A-Fa-f\s]{2,1200})>)", re.DOTALL)
 _LAUNCH = re.compile(rb"/Launch\b")
 _SCRIPT = re.compile(rb"/JS\b")
+_TELLING = re.compile(rb"/(?:Launch|JavaScript|JS|Filespec|EmbeddedFile)")
+"""Names that say something, or begin as one that does."""
 _MOST = 20_000
 _OBJECTS = 16 * 1024 * 1024
 """Octets of compressed objects that are looked at."""
@@ -29,12 +31,13 @@ def is_pdf(octets: bytes) -> bool:
 
 def read_pdf(octets: bytes) -> Iterator[Found]:
     """Yield embedded files and the names of all, and what the document would do."""
-    plain = [octets]
-    between, end = [], 0
+    plain: list[bytes] = []
+    between: list[tuple[int, int]] = []
+    end = 0
     left = _OBJECTS
     last = octets.rfind(b"endstream")
     for number, (start, dictionary) in enumerate(_streams(octets)):
-        between.append(octets[end:start])
+        between.append((end, start))
         end = octets.find(b"endstream", start) if start <= last else start
         if number > _MOST:
             yield Sign.OVER_LIMIT
@@ -47,8 +50,13 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
             yield Member((), open=partial(_file, octets, start, dictionary))
     if left <= 0:
         yield Sign.OVER_LIMIT
-    outside = b"".join((*between, octets[end:]))
-    for text in (*plain, _unescaped(outside)):
+    between.append((end, len(octets)))
+    tells = _TELLING.search(octets) is not None
+    if tells:
+        plain.insert(0, octets)
+    if tells or any(_ESCAPE.search(octets, *gap) for gap in between):
+        plain.append(_unescaped(b"".join(octets[start:end] for start, end in between)))
+    for text in plain:
         yield from _said(text)
 
 
