@@ -43,7 +43,7 @@ def _has_doubtful_structure(raw: bytes) -> bool:
     size = len(raw)
     if any(_HYPHENED.search(raw, start, end) for start, end in around(raw, b"-", 0, size)):
         return True
-    return any(raw.find(b"begin ", start - 5 if start else 0, end) >= 0 for start, end in around(raw, b" ", 0, size))
+    return any(raw.find(b"begin ", max(0, start - 5), end) >= 0 for start, end in around(raw, b" ", 0, size))
 
 
 def around(source: bytes, rare: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
