@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test fuzz check format bench bench-ingress bench-memory bench-screener lock clean
+.PHONY: help demo run test compose-test fuzz mutants check format bench bench-ingress bench-memory bench-screener lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
@@ -32,6 +32,9 @@ compose-test: $(READY) ## the containers, for real: needs Docker with the compos
 
 fuzz: $(READY) ## ingress on octets nobody has thought of, for FUZZ_SECONDS=300; KEEP=1 renews tests/fuzz/corpus
 	@scripts/fuzz $(ARGS)
+
+mutants: $(READY) ## each rule of the screener taken out by itself, to see a test fail; ARGS=mime for one folder of it
+	@.venv/bin/python -m tests.mutants $(ARGS)
 
 check: $(READY) ## lint, format and types, tests included
 	@.venv/bin/ruff check --quiet .

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.screener.identity.magic import detect
+from services.screener.identity.magic import detect, is_certain, is_readable
 from services.screener.mime import decode
 from tests.support.mail_samples import EXE, PDF, PNG
 
+MACHO = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
 
 
@@ -37,6 +38,56 @@ ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
         (b"Rar!\x1a\x07\x01\0", "application/vnd.rar", "rar"),
         (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed", "7z"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage", "ole"),
+        *((mark + bytes(4), "application/x-mach-binary", "macho") for mark in MACHO),
+        (b"ISc(\0", "application/x-installshield-cab", "cab"),
+        (b"?_\x03\0", "application/winhlp", "hlp"),
+        (bytes(4) + b"Standard ACE DB", "application/x-msaccess", "mdb"),
+        (b"!BDN\0", "application/vnd.ms-outlook-pst", "pst"),
+        (b"dex\n035\0", "application/x-dex", "dex"),
+        (b"conectix\0", "application/x-vhd", "vhd"),
+        (b"MSWIM\0\0\0", "application/x-ms-wim", "wim"),
+        (bytes(0x8001) + b"BEA01", "application/x-udf-image", "iso"),
+        (b"xar!\0", "application/x-xar", "pkg"),
+        (bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3"), "application/onenote", "one"),
+        (bytes(7) + b"**ACE**", "application/x-ace-compressed", "ace"),
+        (b"\x60\xea\0", "application/x-arj", "arj"),
+        (b"\0\0-lh5-", "application/x-lzh-compressed", "lzh"),
+        (b"\x1f\x8b\x08", "application/gzip", "gz"),
+        (b"BZh91AY", "application/x-bzip2", "bz2"),
+        (b"\xfd7zXZ\0", "application/x-xz", "xz"),
+        (b"\x28\xb5\x2f\xfd", "application/zstd", "zst"),
+        (b"\0" * 257 + b"ustar", "application/x-tar", "tar"),
+        (b"!<arch>\ndebian-binary", "application/vnd.debian.binary-package", "deb"),
+        (b"\xed\xab\xee\xdb", "application/x-rpm", "rpm"),
+        (b"\x78\x9f\x3e\x22", "application/vnd.ms-tnef", "tnef"),
+        (b"GIF87a", "image/gif", "gif"),
+        (b"GIF89a", "image/gif", "gif"),
+        (b"II*\0", "image/tiff", "tif"),
+        (b"MM\0*", "image/tiff", "tif"),
+        (b"OggS\0", "audio/ogg", "ogg"),
+        (b"ID3\x04", "audio/mpeg", "mp3"),
+        (b"\0\0\0\x20ftyp", "video/mp4", "mp4"),
+        (b"FWS\x05", "application/x-shockwave-flash", "swf"),
+        (b"CWS\x05", "application/x-shockwave-flash", "swf"),
+        (b"%!PS-Adobe", "application/postscript", "ps"),
+        (b"{\\rtf1", "application/rtf", "rtf"),
+        (b"-----BEGIN PGP MESSAGE-----", "application/pgp-encrypted", "asc"),
+        (b"RIFF\0\0\0\0WAVE", "audio/wav", "wav"),
+        (b"RIFF\0\0\0\0AVI ", "video/x-msvideo", "avi"),
+        (b"RIFF\0\0\0\0what", "application/octet-stream", None),
+        (b"BM\1\1\1\1\0\0\0\0", "image/bmp", "bmp"),
+        (b"BMW and other cars", "text/plain", None),
+        (b"ZM" + bytes(4), "application/x-msdownload", "exe"),
+        (b"\xca\xfe\xba\xbe", "text/plain", None),
+        (b"PK\x05\x06" + bytes(18), "application/zip", "zip"),
+        (b"PK00PK\x03\x04", "application/zip", "zip"),
+        (ZIP + b"\x13\0\0\0AndroidManifest.xml", "application/vnd.android.package-archive", "apk"),
+        (b"REGEDIT4\r\n", "text/x-ms-regedit", "reg"),
+        (b"\xfe\xff" + "[InternetShortcut]".encode("utf-16-be"), "application/x-mswinurl", "url"),
+        (b"<librarydescription>", "application/windows-library+xml", "library-ms"),
+        (b"<searchConnectorDescription>", "application/windows-search-connector+xml", "searchconnector-ms"),
+        (b"<PCSettings>", "application/windows-settings+xml", "settingcontent-ms"),
+        (b"\n <html><p>", "text/html", "html"),
         (PDF, "application/pdf", "pdf"),
         (b"junk\n%PDF-1.4", "application/pdf", "pdf"),
         (PNG, "image/png", "png"),
@@ -65,6 +116,70 @@ def test_a_type_is_recognised_by_its_first_octets(head: bytes, kind: str, ending
 @pytest.mark.parametrize("head", [b"#!/bin/sh\n", b"REGEDIT4\n", b"[InternetShortcut]\n", b"<hta:application>"])
 def test_scripts_are_not_recognised_in_text_that_people_read(head: bytes) -> None:
     assert detect(head, inline_text=True).type == "text/plain"
+
+
+MARKS = [
+    "ITSF", "MSCF", "ISc(", "!BDN", "conectix", "vhdxfile", "xar!", "BZh", "GIF87a", "GIF89a", "OggS", "ID3",
+    "FWS", "CWS", "%!PS", "{\\rt", "-----BEGIN PGP MESSAGE-----", "!<arch>\ndebian", "1234Standard Jet DB",
+    "1234Standard ACE DB", "1234567**ACE**", "12-lh5-", "12-lz4-", "1234ftyp", "MZ", "ZM", "PK", "RIFF", "BM", "#!",
+    "Windows Registry", "REGEDIT", "[Internet", "RE~^", "KDMV", "EGGA", "7kSt", "zPQ", "LZIP", "ZOO ",
+]  # fmt: skip
+"""What a text may begin with, and be no text."""
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_text_that_begins_as_a_known_type_is_not_only_text(mark: str) -> None:
+    assert not is_readable(b"\r\n" + mark.encode().lower() + b" and so on\r\n", 2)
+    assert is_readable(b"\r\n" + b"see: " + mark.encode().lower().replace(b"{\\rt", b"").replace(b"-----", b""), 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"x\r\n%pdf-1.4",
+        b"\xef\xbb\xbfhi",
+        b"\xff\xfehi",
+        b"\xfe\xffhi",
+        b"  {\\rtf1",
+        b"x" * 600 + b"koly" + b"x" * 508,
+        b"x" * 600 + b"conectix" + b"x" * 504,
+        b"x" * 257 + b"ustar",
+        *(b"x" * 0x8001 + mark for mark in (b"cd001", b"bea01", b"nsr02", b"nsr03")),
+        b"hi\n-----begin pgp message-----",
+        b"hi\n-----begin cms-----",
+        b"hi\n-----begin pkcs7-----",
+    ],
+)
+def test_a_text_with_more_in_it_is_not_only_text(text: bytes) -> None:
+    assert not is_readable(b"\r\n" + text, 2)
+
+
+@pytest.mark.parametrize(
+    ("head", "certain"),
+    [
+        (b"", False),
+        (EXE, True),
+        *((b"MZ" + after, True) for after in (b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0")),
+        (b"ZM\x90\0", True),
+        (b"MZ is a mark", False),
+        (b"MZ??" + bytes(60) + b"PE\0\0", True),
+        (PDF, True),
+        (b"Rar!\x1a\x07\0", True),
+        (ZIP, True),
+        (b"\xca\xfe\xba\xbe\0\0\0\x41", True),
+        (b"\x60\xea\0", False),
+        (b"\x1f\x8b\x08", False),
+        (b"BZh9", False),
+        (b"\xff\xd8\xff\xe0", False),
+        (b"ID3\x04", False),
+        (b"BM\1\1\1\1\0\0\0\0", False),
+        (b"FWS\x05", False),
+        (b"plain text", False),
+    ],
+)
+def test_a_type_is_certain_by_four_octets_of_it(head: bytes, certain: bool) -> None:
+    assert is_certain(head) is certain
 
 
 @given(st.binary(max_size=100))
