@@ -9,7 +9,9 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.support.mail_samples import EXE, PNG
 from tests.support.programs import needed
@@ -40,6 +42,8 @@ TOOLS: dict[str, list[list[str]]] = {
     "7z-deflate": [["7z", "a", "-m0=Deflate", "-ms=off", "OUT.7z", "."]],
     "7z-bzip2": [["7z", "a", "-m0=BZip2", "-mhc=off", "OUT.7z", "."]],
     "7z-high": [["7z", "a", "-mx=9", "OUT.7z", "."]],
+    "cab": [["gcab", "-c", "OUT.cab", "read me.txt", "sub/größe.exe", "pic.png"]],
+    "cab-mszip": [["gcab", "-c", "-z", "OUT.cab", "read me.txt", "sub/größe.exe", "pic.png"]],
     "iso-joliet": [["genisoimage", "-quiet", "-J", "-R", "-input-charset", "utf-8", "-o", "OUT.iso", "."]],
     "tar-gnu": [["tar", "--format=gnu", "-cf", "OUT.tar", "."]],
     "tar-pax": [["tar", "--format=pax", "-cf", "OUT.tar", "."]],
@@ -170,6 +174,48 @@ def rar4(*files: RarFile, volume: bool = False, header_encrypted: bool = False) 
         body = struct.pack("<IIBIIBBHI", *facts) + name.encode()
         out += block(0x74, 0x8000 | (4 if say.get("encrypted") else 0), body, data)
     return out + block(0x7B, 0x4000, b"")
+
+
+class Cabinet(NamedTuple):
+    """A cabinet of one folder; what is not said is as in one that a program makes."""
+
+    files: tuple[tuple[str, int, int], ...]
+    """Name, offset in the folder, size."""
+    blocks: tuple[bytes, ...]
+    """Unpacked."""
+    method: int = 1
+    reserved: bytes = b""
+    """In the header, in each folder and in each block."""
+    before: bytes = b""
+    """Names of the cabinet before this one and of its disk, each with its NUL."""
+    after: bytes = b""
+    prefix: bytes = b"CK"
+    folders: int = 1
+    """All with the same content; the files are in the last."""
+
+    def octets(self) -> bytes:
+        """Return the file."""
+        flags = bool(self.before) | 2 * bool(self.after) | 4 * bool(self.reserved)
+        extra = struct.pack("<HBB", *[len(self.reserved)] * 3) + self.reserved if self.reserved else b""
+        extra += self.before + self.after
+        listed = b"".join(
+            struct.pack("<IIHHHH", size, offset, self.folders - 1, 0, 0, 0x80) + name.encode() + b"\0"
+            for name, offset, size in self.files
+        )
+        at_files = 36 + len(extra) + (8 + len(self.reserved)) * self.folders
+        folder = struct.pack("<IHH", at_files + len(listed), len(self.blocks), self.method) + self.reserved
+        facts = struct.pack("<HHHHH", self.folders, len(self.files), flags, 0, 0)
+        rest = extra + folder * self.folders + listed + b"".join(self._data())
+        return b"MSCF" + struct.pack("<4xI4xI4xBB", 36 + len(rest), at_files, 3, 1) + facts + rest
+
+    def _data(self) -> Iterator[bytes]:
+        before = b""
+        for block in self.blocks:
+            packed = block
+            if self.method == 1:
+                deflater = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=before)
+                packed, before = self.prefix + deflater.compress(block) + deflater.flush(), block
+            yield struct.pack("<IHH", 0, len(packed), len(block)) + self.reserved + packed
 
 
 def by_installed_tools() -> list[bytes]:

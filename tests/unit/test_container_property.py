@@ -25,6 +25,7 @@ SEEDS = [
     archives.rar5(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 3}), ("c.txt", b"??", {"encrypted": 1})),
     archives.rar4(("a.exe", EXE, {}), ("b.txt", b"??", {"method": 0x33})),
     *archives.by_installed_tools(),
+    archives.Cabinet((("a.exe", 0, len(EXE)),), (EXE,), reserved=b"x").octets(),
     documents.compound({"Macros/VBA/_VBA_PROJECT": b"x" * 5000, "\x01Ole10Native": documents.native(b"a.exe", EXE)}),
     documents.outlook("a.exe", EXE),
     documents.tnef(b"a.exe", EXE, "longer.exe"),

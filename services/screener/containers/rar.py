@@ -18,6 +18,13 @@ def read_rar(octets: bytes) -> Iterator[Found]:
     yield from _new(octets) if octets.startswith(NEW) else _old(octets)
 
 
+def _said(member: Member) -> Iterator[Found]:
+    """Yield a member, and that its content is out of sight if it is."""
+    if member.open is None and not member.encrypted and member.size:
+        yield Sign.LISTED
+    yield member
+
+
 class _Block(NamedTuple):
     kind: int
     flags: int
@@ -43,7 +50,7 @@ def _new(octets: bytes) -> Iterator[Found]:
         if block.kind == 1 and _number(block.body, 0)[0] & 1:
             yield Sign.VOLUME
         if block.kind == 2:
-            yield _new_file(octets, block)
+            yield from _said(_new_file(octets, block))
         if block.kind == 5:
             return
         at = block.data + block.size
@@ -130,7 +137,7 @@ def _old(octets: bytes) -> Iterator[Found]:
         added = int.from_bytes(body[7:11], "little") if flags & 0x8000 or kind == 0x74 else 0
         if kind == 0x74:
             added |= int.from_bytes(body[32:36], "little") << 32 if flags & 0x100 else 0
-            yield _old_file(octets, _Block(kind, flags, body, at, added))
+            yield from _said(_old_file(octets, _Block(kind, flags, body, at, added)))
         at += added
     raise ContainerError(Sign.OVER_LIMIT)
 

@@ -3,6 +3,7 @@
 import lzma
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 from services.screener.containers.member import CHUNK, ContainerError, Found, Member, Sign
 from services.screener.containers.sevenzip_records import (
@@ -15,6 +16,7 @@ from services.screener.containers.sevenzip_records import (
     read_header,
     read_streams,
 )
+from services.screener.containers.solid import Solid
 from services.screener.containers.streams import bunzip, inflate, lzma_filter, stored, unlzma, unzstd
 
 SIGNATURE = b"7z\xbc\xaf\x27\x1c"
@@ -35,62 +37,18 @@ def read_7z(octets: bytes) -> Iterator[Found]:
     if any(not _is_readable(folder) and not _is_encrypted(folder) for folder in header.folders):
         yield Sign.UNREADABLE
     slots = ((folder, at) for folder in header.folders for at in range(len(folder.sizes)))
-    streams: dict[int, _Stream] = {}
+    streams: dict[int, Solid] = {}
     for name, empty in zip(header.names[:MOST], header.empty[:MOST], strict=True):
         folder, at = (None, 0) if empty else next(slots, (None, 0))
         if folder is None:
             yield Member((name,))
             continue
-        stream = streams.setdefault(id(folder), _Stream(octets, folder))
+        stream = streams.setdefault(id(folder), Solid(partial(unpacked, octets, folder)))
         encrypted = _is_encrypted(folder)
-        opened = None if encrypted or not _is_readable(folder) else stream.opener(at)
+        opened = (
+            None if encrypted or not _is_readable(folder) else stream.opener(sum(folder.sizes[:at]), folder.sizes[at])
+        )
         yield Member((name,), folder.sizes[at], encrypted, open=opened)
-
-
-class _Stream:
-    """The stream of one folder; each file is a piece of it, and a file before the last one read starts it anew."""
-
-    def __init__(self, octets: bytes, folder: Folder) -> None:
-        self._octets = octets
-        self._folder = folder
-        self._chunks: Iterator[bytes] = iter(())
-        self._rest = b""
-        self._at: int | None = None
-
-    def opener(self, number: int) -> "_Opener":
-        start = sum(self._folder.sizes[:number])
-        return _Opener(self, start, self._folder.sizes[number])
-
-    def piece(self, start: int, size: int) -> Iterator[bytes]:
-        if self._at is None or self._at > start:
-            self._chunks, self._rest, self._at = unpacked(self._octets, self._folder), b"", 0
-        while self._at < start:
-            self._at += len(self._next(start - self._at))
-        end = start + size
-        while self._at < end:
-            chunk = self._next(end - self._at)
-            self._at += len(chunk)
-            yield chunk
-
-    def _next(self, most: int) -> bytes:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                raise ContainerError(Sign.MALFORMED)
-            self._rest = chunk
-        taken, self._rest = self._rest[:most], self._rest[most:]
-        return taken
-
-
-class _Opener:
-    """Opens one file of a folder."""
-
-    def __init__(self, stream: _Stream, start: int, size: int) -> None:
-        self._what = (stream, start, size)
-
-    def __call__(self) -> Iterator[bytes]:
-        stream, start, size = self._what
-        return stream.piece(start, size)
 
 
 def unpacked(octets: bytes, folder: Folder) -> Iterator[bytes]:
