@@ -102,6 +102,10 @@ def _legacy() -> list[Case]:
         Case(33, "a program in a text", text, f"Hi,\n\n{_uu(EXE, 'x.txt')}\nBye\n", (), PROGRAM),
         Case(33, "a named program in a text", text, f"Hi,\n\n{_uu(b'x')}", (), NAMED),
         Case(33, "without an end", text, _uu(EXE).removesuffix("`\nend\n"), (), NAMED),
+        *(
+            Case(33, f"begin {mode!r}", text, f"Hi,\n\n{_uu(b'x').replace('begin 644 ', f'begin{mode}')}", (), NAMED)
+            for mode in ("  644  ", "\t644\t", " 100644 ")
+        ),
         Case(33, "begin-base64", text, f"begin-base64 644 x.exe\n{_LINES}\n====\n", (), NAMED),
         Case(33, "in a text that is encoded", f"{text}\n{CTE}: base64", b64(_uu(EXE).encode()), (), NAMED),
         Case(

@@ -54,10 +54,13 @@ def _nested() -> list[Case]:
             )
             for name in ("mail.eml", "page.mht", "page.MHTML", "mail.eml.")
         ),
+        Case(40, "a message of unknown type", "Content-Type: message/foo", _INNER),
+        Case(40, "a document that is a web archive", f'Content-Type: application/msword; name="a.doc"\n{CTE}: base64', b64(_INNER.encode())),
+        Case(40, "a text that Word opens", f'Content-Type: text/plain; name="a.doc"\n{CTE}: base64', b64(_INNER.encode())),
         Case(40, "not encoded", 'Content-Disposition: attachment; filename="a.eml"', _INNER),
         Case(40, "by type", f"Content-Type: application/x-mimearchive\n{CTE}: base64", b64(_INNER.encode())),
         Case(40, "in one another", f"Content-Type: application/eml\n{CTE}: base64", b64(_eml(_INNER).encode())),
-    ]
+    ]  # fmt: skip
 
 
 def _eml(content: str) -> str:

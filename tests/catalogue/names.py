@@ -39,6 +39,27 @@ def _params() -> list[Case]:
         ("no quotes", f"{_CD}; filename*=payload.exe"),
         ("quoted", f"{_CD}; filename*=\"utf-8'en'payload%2Eexe\""),
     ]
+    sections += [
+        ("a space before the star", f"{_CD}; filename *=utf-8''x%2Eexe"),
+        ("spaces before the numbers", f"{_CD}; filename* 0=x.; filename* 1=exe"),
+        ("a section of a section", f"{_CD}; filename*0*0=x.exe"),
+        ("a negative number", f"{_CD}; filename*-1=x.exe"),
+        ("long numbers", f"{_CD}; filename*00000=x.; filename*00001=exe"),
+        ("a charset in each", f"{_CD}; filename*0*=utf-8''x%2E; filename*1*=utf-8''exe"),
+    ]
+    both += [
+        ("no disposition", "Content-Disposition: filename=x.exe"),
+        ("no semicolon", "Content-Disposition: attachment filename=x.exe"),
+        ("a comma", 'Content-Disposition: attachment, filename="x.exe"'),
+        ("a colon", "Content-Disposition: attachment: filename=x.exe"),
+        ("a type and no semicolon", "Content-Type: application/octet-stream name=x.exe"),
+        ("a type and a tab", 'Content-Type: application/octet-stream\tname="x.exe"'),
+        ("a space between parameters", f"{_CD}; size=3 filename=x.exe"),
+        ("a line end between parameters", f"{_CD};\n\tsize=3\n\tfilename=x.exe"),
+        ("text after the quotes", f'{_CD}; filename="x.exe"a.png'),
+        ("a semicolon inside", f'{_CD}; filename="x.exe;a.png"'),
+        ("a fold inside", f'{_CD}; filename="x.e\n xe"'),
+    ]
     rows = ((44, both), (45, twice), (46, sections), (48, language))
     return [Case(row, name, fields, _BODY) for row, cases in rows for name, fields in cases]
 
@@ -60,6 +81,9 @@ def _words() -> list[Case]:
         word("utf-16be", "a.exe".encode("utf-16-le")),
         word("utf-32", "a.exe".encode("utf-32-be")),
         word("utf-7", b"a+AC4-exe"),
+        "=?utf-8?B?YS5leGU=",
+        "=??B?YS5leGU=?=",
+        "=?utf-8?Q?=3D=3Futf-8=3FB=3FYS5leGU=3D=3F=3D?=",
     ]
     charsets = [
         "=?utf-7?Q?a+AC4-exe?=",
@@ -131,6 +155,11 @@ def _identity() -> list[Case]:
                 "a.settingcontent-ms", "a.lnk", "a.url", "a.library-ms", "a.pif", "a.workflow",
             )
         ),
+        *(
+            Case(55, f"a.{ending}", f"{_CD}; filename=a.{ending}", _BODY, (), f"extension:{ending}")
+            for ending in ("appcontent-ms", "deskthemepack", "diagcfg", "diagpkg", "dmg", "dqy", "ocx", "oqy", "rqy", "theme", "themepack", "xht")
+        ),
+        Case(54, "a page without an ending", f"Content-Type: text/html; name=invoice\n{_CD}", "<html>x</html>", (), "content:text/html"),
         Case(56, "description", "Content-Type: application/octet-stream\nContent-Description: x.exe", _BODY),
         Case(56, "description beside a name", "Content-Type: image/png; name=x.png\nContent-Description: =?utf-8?Q?x=2Eexe?=", _BODY),
         Case(56, "location", "Content-Type: image/png\nContent-Location: http://a.example/x.exe", _BODY),

@@ -8,6 +8,8 @@ _BAD = (Anomaly.BAD_BOUNDARY,)
 _HIDDEN = (Anomaly.HIDDEN_PARTS,)
 _OTHER = PARTS.replace("--b", "--c")
 _TEXT = "--b\n\nx\n--b--\n"
+_MANY = "".join(f"X-{n}: y\n" for n in range(6))
+_FOLDED = "X-A: y\n z\n"
 _MIXED = "Content-Type: multipart/mixed"
 
 
@@ -25,6 +27,17 @@ def _boundaries() -> list[Case]:
             Case(21, f"delimiter{end}", MIXED, PARTS.replace("--b\nContent", f"--b{end}\nContent"), longer)
             for end in ("X", " bar", "-", "=")
         ),
+        *(
+            Case(
+                21,
+                f"fields before the type, {name}",
+                MIXED,
+                PARTS.replace("--b\nContent", f"--bX\n{fields}Content"),
+                longer,
+            )
+            for name, fields in (("many", _MANY), ("folded", _FOLDED))
+        ),
+        Case(13, "a fold inside the boundary", f'{_MIXED}; boundary="b\n c"', PARTS.replace("--b", "--b c"), _BAD),
         Case(21, "a field before the type", MIXED, PARTS.replace("--b\nContent", "--bX\nX-A: b\nContent"), longer),
         Case(22, "outer boundary inside", MIXED, inner.format("b", PARTS), (Anomaly.REUSED_BOUNDARY,)),
         Case(
@@ -63,6 +76,17 @@ def _outside() -> list[Case]:
         Case(25, "wrong boundary", f"{_MIXED}; boundary=z", PARTS, _HIDDEN),
         Case(25, "no boundary", _MIXED, PARTS, _HIDDEN),
         Case(25, "no boundary, a part first", _MIXED, f"--c\n{FILE}", _HIDDEN),
+        *(
+            Case(
+                25,
+                f"fields before the type, {name}",
+                _MIXED,
+                PARTS.replace("--b\nContent", f"--b\n{fields}Content"),
+                _HIDDEN,
+            )
+            for name, fields in (("many", _MANY), ("folded", _FOLDED))
+        ),
+        Case(25, "a very long boundary", f"{_MIXED}; boundary=z", PARTS.replace("--b", f"--{'b' * 300}"), _HIDDEN),
         Case(25, "no boundary, a uuencoded file", _MIXED, _uu(), ()),
         Case(26, "base64 on a multipart", f"{MIXED}\n{CTE}: base64", b64(PARTS.encode()), (Anomaly.ENCODED_MULTIPART,)),
         Case(26, "base64 declared, parts plain", f"{MIXED}\n{CTE}: base64", PARTS, (Anomaly.ENCODED_MULTIPART,)),
@@ -115,6 +139,7 @@ def _separators() -> list[Case]:
     return [
         Case(28, "blank line first", f"\n{MIXED}", PARTS, header, None, whole=True),
         Case(28, "blank line before the type", f"{top}\n{MIXED}", PARTS, header, None, whole=True),
+        Case(28, "blank line first, other fields", f"\n{top}{MIXED}", PARTS, header, None, whole=True),
         Case(28, "a line without a colon", f"nonsense\n{MIXED}", PARTS, stray),
         Case(28, "VT line", f"{top}\v\n{MIXED}", PARTS, stray, whole=True),
         Case(28, "white space line", f"{top}X: y\n \n{MIXED}", PARTS, (Anomaly.BLANK_CONTINUATION,), whole=True),

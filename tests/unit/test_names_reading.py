@@ -37,7 +37,7 @@ def names(value: bytes) -> list[str]:
         (b"attachment; filename*0*=utf-8''%e2%82; filename*1*=%ac.exe", ["€.exe"]),
         (b"attachment; filename*0*=utf-8''a; filename*1=\".exe\"", ["a.exe"]),
         (b'attachment; filename*1="a."; filename*2="exe"', ["a.exe"]),
-        (b"attachment; filename*0*=utf-8''a; filename*1*='b'c.exe", ["a'b'c.exe"]),
+        (b"attachment; filename*0*=utf-8''a; filename*1*='b'c.exe", ["a'b'c.exe", "ac.exe"]),
         (rb'attachment; x y; filename="a\";b.exe"', ['a";b.exe', r"a\";b.exe"]),
         (b"attachment; filename=file.png; filename*1=zip; filename*0=file.", ["file.png", "file.zip", "zipfile."]),
         (b'attachment; filename="=?utf-8?B?YS5leGU=?="', ["a.exe", "=?utf-8?B?YS5leGU=?="]),

@@ -143,6 +143,7 @@ def test_the_second_tier_has_an_action_of_its_own(names: list[str], suspicious: 
         ([], "text/html", ("text/html", "html"), None),
         ([], "text/plain", ("text/html", "html"), None),
         (["log.txt"], "text/plain", ("text/html", "html"), None),
+        (["invoice"], "text/html", ("text/html", "html"), "strip content:text/html"),
         (["a.pdf"], "application/pdf", ("text/html", "html"), "strip content:text/html"),
         (["a.zip"], "application/zip", ("application/vnd.rar", "rar"), "strip content:application/vnd.rar"),
     ],

@@ -10,7 +10,7 @@ from services.screener.containers.disk_image import is_closed, is_iso, read_clos
 from services.screener.containers.documents.cms import is_cms, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
 from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
-from services.screener.containers.documents.mail import is_mail, read_mail
+from services.screener.containers.documents.mail import read_mail
 from services.screener.containers.documents.ole import read_ole
 from services.screener.containers.documents.onenote import SIGNATURE as ONENOTE
 from services.screener.containers.documents.onenote import read_onenote
@@ -25,6 +25,7 @@ from services.screener.containers.sevenzip import SIGNATURE as SEVENZIP
 from services.screener.containers.sevenzip import read_7z
 from services.screener.containers.tar import is_tar, read_tar
 from services.screener.containers.zip_archive import is_zip, read_zip
+from services.screener.mime.saved import is_mail
 
 _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (b"\x1f\x8b\x08", read_gzip),

@@ -60,9 +60,9 @@ def _end_of_word(text: str) -> int:
 
 
 def extension(form: str) -> str | None:
-    """Return the extension of a canonical form without its dot, or None."""
+    """Return the extension of a canonical form without its dot, or None; white space goes, as it came from a fold."""
     _, dot, ending = form.rpartition(".")
-    return ending.strip() if dot and ending.strip() else None
+    return "".join(ending.split()) if dot and ending.strip() else None
 
 
 def is_deceptive(name: str) -> bool:

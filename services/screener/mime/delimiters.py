@@ -7,9 +7,12 @@ from services.screener.mime.anomaly import Limits
 from services.screener.mime.octets import find_line
 
 _CONTENT = rb"(?:content-(?:type|transfer-encoding|disposition))[ \t]*:"
-_PART = re.compile(rb"(?:\A|\n)--[^\n]{1,250}\n(?:[!-9;-~]{1,80}:[^\n]*\n){0,4}" + _CONTENT, re.IGNORECASE)
+_OTHERS = rb"(?:(?!" + _CONTENT + rb")(?:[!-9;-~]{1,80}:|[ \t])[^\n]*+\n){0,30}+"
+"""Fields before the first of a part that says how it is to be read, folded ones too."""
+_PART = re.compile(rb"(?:\A|\n)--[^\n]{1,1000}+\n" + _OTHERS + _CONTENT, re.IGNORECASE)
 _FIELD = re.compile(rb"[ \t\r\n]*" + _CONTENT, re.IGNORECASE)
-_LINES_BEFORE = re.compile(rb"(?:[!-9;-~]{1,80}:[^\n]{0,1000}\n){0,4}" + _CONTENT, re.IGNORECASE)
+_LINES_BEFORE = re.compile(_OTHERS + _CONTENT, re.IGNORECASE)
+_HEADER = re.compile(rb"[ \t\r\n]*+" + _OTHERS + _CONTENT, re.IGNORECASE)
 _FIELD_LINE = re.compile(rb"(?:\A|\n)" + _CONTENT, re.IGNORECASE)
 
 
@@ -105,6 +108,11 @@ def starts_with_parts(source: bytes, start: int, end: int) -> bool:
 def holds_field(source: bytes, start: int, end: int) -> bool:
     """Return whether any line of a region is a Content field."""
     return _FIELD_LINE.search(source, start, end) is not None
+
+
+def starts_with_header(source: bytes, start: int, end: int) -> bool:
+    """Return whether a body begins with a header section that says how it is to be read."""
+    return _HEADER.match(source, start, end) is not None
 
 
 def starts_with_field(source: bytes, start: int, end: int) -> bool:

@@ -11,7 +11,7 @@ MOST = 100
 
 _LONGEST = 1000
 _MARK = re.compile(
-    rb"(?<![^\r\n])(?:begin(?P<base64>-base64)? [0-7]{3,4} (?P<uu>[^\r\n]++)\r?\n(?=(?P<line>[^\n]*+))"
+    rb"(?<![^\r\n])(?:begin(?P<base64>-base64)?[ \t]++[0-7]{3,6}[ \t]++(?P<uu>[^\r\n]++)\r?\n(?=(?P<line>[^\n]*+))"
     rb"|=ybegin (?P<yenc>[^\r\n]++)|\(This file must be converted with BinHex)"
 )
 _WORDS = (b"begin", b"BinHex")

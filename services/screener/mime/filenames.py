@@ -17,7 +17,8 @@ _BASES = ("filename", "name")
 _WIDE = re.compile(rb"=\?(utf-?(?:16|32))(?:[lb]e)?\?", re.IGNORECASE)
 _OVERLONG = re.compile(rb"\xc0[\x80-\xbf]|\xc1[\x80-\xbf]|\xe0[\x80-\x81][\x80-\xbf]")
 """ASCII in two or three octets of UTF-8, which forgiving decoders still take."""
-_SECTION = re.compile(r"(filename|name)\*(\d{0,4})(\*?)")
+_SECTION = re.compile(r"(filename|name)[ \t]*\*[^0-9]*([0-9]{0,9})(.*)", re.DOTALL)
+"""A section's number, and what follows it; forgiving programs take more than the standard has."""
 
 
 def names_of(params: Sequence[Param]) -> list[str]:
@@ -56,14 +57,19 @@ def _readings(octets: bytes) -> list[str]:
     readings = [decode_words(octets)]
     if b"=?" in octets:
         readings.append(decode_octets(octets))
+        if "=?" in readings[0]:  # a word without its end, or a word in a word
+            readings += [decode_words(octets + b"?="), decode_words(readings[0].encode())]
         if _WIDE.search(octets):
             readings += [decode_words(_WIDE.sub(order, octets)) for order in (b"=?\\1le?", b"=?\\1be?")]
+    before, semicolon, _ = octets.partition(b";")
+    if semicolon and b"." in before:
+        readings.append(decode_words(before))
     overlong = _OVERLONG.sub(lambda match: bytes((match[0][-1] & 0x3F | (match[0][-2] & 1) << 6,)), octets)
     return [*readings, decode_octets(overlong)] if overlong != octets else readings
 
 
 def _extended(base: str, params: Sequence[Param]) -> list[str]:
-    """Return the readings of RFC 2231 sections: each alone where complete, joined by number, joined as they come."""
+    """Return the readings of RFC 2231 sections: alone, joined by number or as they come, each in its own charset."""
     found: list[str] = []
     sections: list[tuple[int, bool, bytes]] = []
     for param in params:
@@ -71,13 +77,15 @@ def _extended(base: str, params: Sequence[Param]) -> list[str]:
         if match is None or match[1] != base:
             continue
         if match[2]:
-            sections.append((int(match[2]), bool(match[3]), param.value))
-        elif not match[3]:
+            sections.append((int(match[2]), "*" in match[3], param.value))
+        else:
             found.append(_charset_value([(True, param.value)]))
     if sections:
         ordered = sorted(sections, key=lambda section: section[0])
         orders = (ordered, sections)
         found += [_charset_value([(encoded, value) for _, encoded, value in order]) for order in orders]
+        if any(encoded and value.count(b"'") > 1 for _, encoded, value in ordered[1:]):
+            found.append("".join(_charset_value([(encoded, value)]) for _, encoded, value in ordered))
     return found
 
 

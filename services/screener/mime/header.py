@@ -27,6 +27,7 @@ _DAMAGED = re.compile(
 _LINES_BETWEEN = 64
 """Lines, fields or not, after which the clock is asked."""
 _BLANK_CONTINUATION = re.compile(rb"\n[ \t]+\r?(?:\n|\Z)")
+_FOLDED_BOUNDARY = re.compile(rb"boundary[^=;]{0,20}=[ \t]*\"[^\"\n]*+\n", re.IGNORECASE)
 _UNFOLD = re.compile(rb"\r?\n")
 SIGNED_LISTS = re.compile(r"arc-|.*signature$")
 """Fields whose list of signed fields legitimately folds to a line "Content-Type:..."."""
@@ -128,6 +129,8 @@ def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
     found = [_field(match, value, anomalies)]
     if b"\r" in value and _BARE_CR.search(value):
         found += [_hidden(m[1], m[2], match.start(), match.end()) for m in _AFTER_CR.finditer(value)]
+    if b"\n" in value and found[0].name.startswith("content-") and _FOLDED_BOUNDARY.search(value):
+        anomalies.add(Anomaly.BAD_BOUNDARY)
     if b"\n" in value and not SIGNED_LISTS.match(found[0].name):
         inside = [_hidden(m[1], m[2], match.start(), match.end()) for m in _HIDDEN.finditer(value)]
         if inside:

@@ -10,7 +10,7 @@ YENC = frozenset({"yenc", "x-yenc", "yencode", "x-yencode"})
 BINHEX = frozenset({"binhex", "x-binhex", "mac-binhex40", "x-mac-binhex40", "binhex40"})
 BASE64_OF_GZIP = frozenset({"gzip64", "x-gzip64"})
 
-_BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} [^\n]*(?:\n|\Z)")
+_BEGIN = re.compile(rb"begin(-base64)?[ \t]++[0-7]{3,6}[ \t]++[^\n]*(?:\n|\Z)")
 _YENC_HEAD = re.compile(rb"=ybegin [^\n]*+\n(?:=ypart [^\n]*+\n)?")
 _HQX_DATA = re.compile(rb"(?:\A|\n):([^:]*)(?::|\Z)")
 _HQX_ALPHABET = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"

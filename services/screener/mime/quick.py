@@ -31,7 +31,7 @@ _BAD_LINE = re.compile(
 """A bare CR, a header line that the grammar does not have, or a Content field that says more than that this is text."""
 _LISTED = re.compile(rb"\r\n[ \t]+content-[a-z-]+")
 _FIRST_FIELD = re.compile(rb"(?!content-)[a-z0-9-]+:")
-_MARK = re.compile(rb"\r(?!\n(?![ \t]*(?:content-|begin[ :-]|=ybegin |\(this file must)))")
+_MARK = re.compile(rb"\r(?!\n(?![ \t]*(?:content-|begin[ \t:-]|=ybegin |\(this file must)))")
 """A bare CR in a body, or a line that may begin a header, or a file by uuencode, yEnc or BinHex."""
 _BROKEN_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r\n)")
 _ACTIVE = (b"<script", b"<hta", b"<svg", b"data:", b"base64,", b"mssave", b"createobjecturl")

@@ -170,7 +170,7 @@ class _Walker:
         if any(found) or part.kind is not Kind.MULTIPART:
             return
         self._files(part, body, inside)
-        if delimiters.looks_like_parts(*body[:3]):
+        if delimiters.looks_like_parts(*body[:3]) or delimiters.holds_field(*body[:3]):
             self._guess(body, inside)
 
     def _reread(self, part: Part, region: _Region, inside: _Place) -> None:
@@ -248,7 +248,10 @@ class _Walker:
         body = _Region(part.source, part.header.body_start, part.body_end)
         is_text = kind.startswith("text/") or is_unknown(kind) or is_coded_file(part)
         for region in self._decoded(part) if is_text else [body]:
-            if delimiters.starts_with_field(*region[:3]):
+            blank_first = part.delim_start is None and not part.header.fields
+            if delimiters.starts_with_field(*region[:3]) or (
+                blank_first and delimiters.starts_with_header(*region[:3])
+            ):
                 self.anomalies.add(Anomaly.HEADER_IN_BODY)
             odd = is_unknown(kind) or part.description.boundaries or not is_text
             if delimiters.looks_like_parts(*region[:3]):

@@ -5,6 +5,7 @@ The strict grammar is tried first; what fails it is read again by a forgiving sp
 
 import re
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 _TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]++"
@@ -15,6 +16,11 @@ _PARAM = re.compile(
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _MARKS = re.compile(rb"[;\"\\]")
+_LOST_NAME = re.compile(
+    rb"(?<![a-z0-9*_-])((?:file)?name[ \t]*+(?:\*[ \t*0-9]{0,12}+)?)=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)\"?|([^;,\s\"]++))",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A name anywhere in a value: after a comma or a space for a semicolon, or where the type should stand."""
 _COMMENT_MARKS = re.compile(rb"\\.|[()]", re.DOTALL)
 
 
@@ -48,7 +54,7 @@ class Value(NamedTuple):
 def parse_value(value: bytes, limit: int) -> Value:
     """Return what an unfolded value says; parameters beyond `limit` are left out and noted."""
     main = _MAIN.match(value)
-    if main is None:
+    if main is None or b"=" in main[1]:
         return _forgiving(value, limit)
     params: list[Param] = []
     position = main.end()
@@ -90,6 +96,7 @@ def _forgiving(value: bytes, limit: int) -> Value:
                 flaws.add(Flaw.TOO_MANY)
                 break
             params += _loose_params(piece)
+        params += _lost_names(reading, limit)
     return Value(main, tuple(dict.fromkeys(params)), frozenset(flaws))
 
 
@@ -143,6 +150,15 @@ def _loose_params(piece: bytes) -> list[Param]:
         found += [
             Param(key, first, first, quoted=False, spaced=spaced) for first in shorter if first not in {b"", inner}
         ]
+    return found
+
+
+def _lost_names(value: bytes, limit: int) -> list[Param]:
+    found = []
+    for match in islice(_LOST_NAME.finditer(value), limit):
+        raw = match[3] if match[2] is None else match[2]
+        text = raw if match[2] is None else _ESCAPE.sub(rb"\1", raw)
+        found.append(Param(_text(match[1]).strip(), text, raw, match[2] is not None, spaced=False))
     return found
 
 

@@ -11,14 +11,15 @@ _COMMON = """
     xnk
 """
 _NEWER = """
-    appimage appinstaller application appref-ms appx appxbundle cdxml command desktop ex_ fileloc img inetloc iqy
+    appcontent-ms appimage appinstaller application appref-ms appx appxbundle cdxml command deskthemepack desktop
+    diagcfg diagpkg dmg dqy ex_ fileloc img inetloc iqy ocx oqy rqy theme themepack
     library-ms mjs msix run
     msixbundle psd1 psm1 py pyw pyz rdp scpt search-ms searchconnector-ms settingcontent-ms slk terminal vhdx webloc
     website wim workflow wsb xbap
 """
 _SUSPICIOUS = """
     ace arj cab docm dotm htm html iso lha lzh mht mhtml one onepkg potm ppa ppam ppsm pptm rar shtml sldm svg svgz
-    xhtml xla xlam xlsb xlsm xltm xz z
+    xht xhtml xla xlam xlsb xlsm xltm xz z
 """
 _RECOGNISED = "elf macho"
 """Programs that are recognised by content and have no extension of their own."""

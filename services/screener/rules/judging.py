@@ -195,7 +195,8 @@ def _suspicious(
     ending = _ending(names, rules.suspicious_extensions)
     if ending is not None:
         return f"extension:{ending}"
-    text = all(kind.startswith("text/") for kind in declared)
+    page = bool(names) and "text/html" in declared  # a file, though its name has no ending
+    text = not page and all(kind.startswith("text/") for kind in declared)
     for kind, found in detected:
         if found in rules.suspicious_extensions and not (text and found in _MARKUP):
             return f"content:{kind}"
