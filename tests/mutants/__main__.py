@@ -38,6 +38,7 @@ TESTS = {
     "rules": [*RULES, "tests/service/test_screener_splits.py", CATALOGUE],
     "antivirus": ["tests/unit/test_antivirus_answers.py", "tests/service/test_antivirus.py"],
     "mime": [
+        "tests/unit/test_mime_describe.py",
         CATALOGUE,
         "tests/unit/test_mime_tree.py",
         "tests/unit/test_screener_readings.py",

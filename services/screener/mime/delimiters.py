@@ -73,12 +73,9 @@ def _next_line(source: bytes, position: int, start: int, end: int, mark: bytes) 
 
 def _cut(source: bytes, start: int, at: int) -> int:
     """Return where the line end before a delimiter begins, not before the body does."""
-    cut = at
-    if cut > start and source[cut - 1 : cut] == b"\n":
-        cut -= 1
-        if cut > start and source[cut - 1 : cut] == b"\r":
-            cut -= 1
-    return cut
+    if at == start:
+        return at
+    return at - 2 if at - 2 >= start and source.startswith(b"\r", at - 2) else at - 1
 
 
 def looks_like_parts(source: bytes, start: int, end: int) -> bool:

@@ -76,7 +76,7 @@ def _boundaries(types: list[Value]) -> list[bytes]:
         return plain
     sections = sorted((param for param in params if param.name != "boundary"), key=lambda param: param.name)
     extended = [percent_decoded(param.value.rpartition(b"'")[2]) for param in sections]
-    decoded = [decode_words(value).encode("utf-8") for value in plain if has_words(value)]
+    decoded = [decode_words(value).encode("utf-8") for value in plain]
     return [*plain, *(param.raw for param in params), *extended, b"".join(extended), *decoded]
 
 
