@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.cli import tls
 from services.cli.common import extra, operating
-from services.screener.antivirus.answer import Unavailable
+from services.screener.antivirus.answer import State, Unavailable
 from services.screener.antivirus.clamd import Clamd
 from shared.broker.adapters import is_embedded, shown_url
 from shared.broker.sqlite.url import path_of
@@ -19,7 +19,7 @@ from shared.dns.port import Resolver, Status
 from shared.errors import SluiceError
 
 _CLAMD_PATIENCE = 10.0
-"""Seconds; it scans a few octets in less than one."""
+"""Seconds; it scans some megabytes of zeros in less than one."""
 
 Probe = Callable[[Config], Awaitable[list[Problem]]]
 
@@ -135,17 +135,21 @@ def _new_file(path: Path) -> Problem:
 
 
 async def antivirus(config: Config) -> list[Problem]:
-    """Have clamd scan a few octets."""
+    """Have clamd scan as much as the screener trusts it to look at in one file."""
     key, url = "screener.antivirus", config.screener.antivirus
     if url is None:
         return []
     clamd = Clamd(url, _CLAMD_PATIENCE, 1)
     try:
-        await clamd.scan([b"sluice check"])
+        answer = await clamd.scan([b"sluice check", bytes(config.screener.antivirus_max_file)])
     except Unavailable as error:
         return [Problem(Severity.ERROR, key, f"{error}; mail would wait", "start clamd, or correct its address")]
     finally:
         await clamd.close()
+    if answer.state is State.UNSCANNABLE:
+        reason = f"{url} does not scan a file of {config.screener.antivirus_max_file} octets: {answer.name}"
+        remedy = "set it to clamd.conf's MaxFileSize, and StreamMaxLength and MaxScanSize there to no less"
+        return [Problem(Severity.WARNING, "screener.antivirus_max_file", reason, remedy)]
     return [Problem(Severity.OK, key, f"{url} scans")]
 
 

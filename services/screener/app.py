@@ -29,6 +29,7 @@ def build(config: Config, broker: Broker, *, clock: Clock = wall_clock) -> Stage
 
         def swap() -> None:
             nonlocal current
+            current.retire()
             current = successor
             at_work.change(successor, timeout, isolated(changed))
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from services.screener.antivirus.answer import Unavailable
-from services.screener.antivirus.ruling import pieces, wait, with_answer
+from services.screener.antivirus.ruling import by_size, pieces, wait, with_answer
 from services.screener.assess import Assessed, Means, assess
 from services.screener.containers.contents import Contents
 from services.screener.containers.pool import Look, Pool
@@ -99,7 +99,17 @@ class Screener:
                 return splits
             raise
         rules = self._rules[direction]
-        return [split._replace(assessed=with_answer(split.assessed, answer, rules)) for split in splits]
+        most = self._settings.antivirus_max_file
+        return [
+            split._replace(assessed=with_answer(split.assessed, by_size(answer, largest, most), rules))
+            for split in splits
+            for largest in (split.assessed.screening.largest,)
+        ]
+
+    def retire(self) -> None:
+        """Keep no session with the virus scanner for later: what is in hand ends as it began, nothing more comes."""
+        if self._clamd is not None:
+            self._clamd.retire()
 
     async def close(self) -> None:
         """Close sessions with the virus scanner."""

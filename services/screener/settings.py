@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     antivirus: str | None
     antivirus_timeout: float
     antivirus_sessions: int
+    antivirus_max_file: int
     inbound: Rules
     outbound: Rules
     rule: tuple[ScreenRule, ...] = ()
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
             antivirus=config.screener.antivirus,
             antivirus_timeout=float(config.screener.antivirus_timeout),
             antivirus_sessions=config.screener.antivirus_sessions,
+            antivirus_max_file=int(config.screener.antivirus_max_file),
             inbound=config.screener.inbound,
             outbound=config.screener.outbound,
             rule=config.screener.rule,

@@ -291,6 +291,8 @@ class Screener(Section, frozen=True):
     """"clamd://host:port", or "clamd:///path" of a UNIX socket; while it does not answer, mail waits."""
     antivirus_timeout: Duration = Duration(60)
     """For one message, all its parts included."""
+    antivirus_max_file: Size = Size(25 * 1024**2)
+    """Octets of one file inside an archive that clamd looks at: its MaxFileSize, beyond which it may say nothing."""
     antivirus_sessions: Count = 4
     """Messages that are scanned at a time."""
     concurrency: Count = 16

@@ -1,9 +1,11 @@
 """Virus scanning with a real clamd: both sockets, limits, encryption, sessions that break, and its absence."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +21,9 @@ from shared.broker.sqlite import open_broker
 from shared.config.findings import Severity
 from shared.config.model import Config
 from shared.config.model import Screener as ScreenerConfig
+from shared.config.units import Size
 from shared.model import Action, Place
-from tests.contract.harness import take
+from tests.contract.harness import take, until
 from tests.support import archive_samples as archives
 from tests.support import mail_samples as samples
 from tests.support.clamd import EICAR, STREAM_MAX, RealClamd
@@ -113,8 +116,8 @@ async def test_a_server_that_is_no_use_is_unavailable(reply: bytes) -> None:
             await scanner.scan([b"hello"])
 
 
-def config(url: str) -> Config:
-    return Config(hostname="relay.example.net", screener=ScreenerConfig(antivirus=url))
+def config(url: str, **more: Any) -> Config:
+    return Config(hostname="relay.example.net", screener=ScreenerConfig(antivirus=url, **more))
 
 
 async def test_mail_with_a_virus_is_kept_and_other_mail_goes_on(clamd: RealClamd) -> None:
@@ -137,6 +140,74 @@ async def test_mail_that_is_kept_is_scanned_too_but_does_not_wait(clamd: RealCla
         assert kept.message.item.verdict is not None
         assert (reason in kept.message.item.verdict.reasons) is (reason is not None)
         await screener.close()
+
+
+@pytest.mark.parametrize(
+    ("octets", "verdict"),
+    [
+        (bytes(900_000), Action.PASS),
+        (bytes(1_100_000), Action.QUARANTINE),
+        (bytes(1_100_000) + EICAR, Action.QUARANTINE),
+    ],
+    ids=["a small file", "a large one", "a large one with a virus at its end"],
+)
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_file_in_an_archive_that_clamd_only_begins_is_not_clean(
+    clamd: RealClamd, octets: bytes, verdict: Action, nested: bool
+) -> None:
+    """Of a zip's members over MaxFileSize it scans the beginning, and says OK; of two such messages one is sent on."""
+    packed = archives.zip_of({"a.bin": octets})
+    packed = archives.zip_of({"b.zip": packed}) if nested else packed
+    assert (await client(clamd.unix).scan([packed])).state is State.CLEAN
+    settings = Settings.of(config(clamd.unix, antivirus_max_file=Size(1024 * 1024)))
+    screener = Screener(settings)
+    (send,) = await screener(make_message(make_item(), multipart([TEXT, attachment("a.zip", packed)])))
+    assert send.message.item.verdict is not None
+    assert send.message.item.verdict.action is verdict
+    assert send.message.item.verdict.reasons == (() if verdict is Action.PASS else ("antivirus:unscannable",))
+    await screener.close()
+
+
+async def test_a_reload_leaves_no_session_open(tmp_path: Path) -> None:
+    """Neither an idle one nor one that is in use at that moment."""
+    connected: set[asyncio.StreamWriter] = set()
+    answering = asyncio.Event()
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        connected.add(writer)
+        with contextlib.suppress(EOFError):
+            while True:
+                await reader.readuntil(b"zINSTREAM\0")
+                while length := int.from_bytes(await reader.readexactly(4)):
+                    await reader.readexactly(length)
+                asked += 1
+                await answering.wait()
+                writer.write(b"1: stream: OK\0")
+        connected.discard(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"clamd://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        broker = await open_broker(tmp_path / "queue.db")
+        app = build(config(url), broker)
+        await app.start()
+        answering.set()
+        await broker.publish([to(Place.SCREEN, make_message())])
+        await take(broker, Place.DELIVER, 1)
+        assert len(connected) == 1
+        answering.clear()
+        before = asked
+        await broker.publish([to(Place.SCREEN, make_message())])
+        await until(lambda: asked > before, "the second message is with clamd, in the session of the first")
+        held = app._worker._handler  # else it is the garbage collector that closes them, some time
+        app.prepare(config(url))()
+        answering.set()
+        await until(lambda: not connected, "the session is closed")
+        assert held is not app._worker._handler
+        await app.drain(5)
+        await broker.close()
 
 
 async def test_the_child_process_scans_as_well(clamd: RealClamd) -> None:
@@ -190,8 +261,11 @@ async def test_the_stage_defers_while_clamd_is_away_and_goes_on_by_itself(tmp_pa
 
 
 async def test_check_tries_clamd(clamd: RealClamd) -> None:
-    (works,) = await antivirus(config(clamd.tcp))
+    (works,) = await antivirus(config(clamd.tcp, antivirus_max_file=Size(1024 * 1024)))
     assert (works.severity, works.reason) == (Severity.OK, f"{clamd.tcp} scans")
+    (small,) = await antivirus(config(clamd.tcp, antivirus_max_file=Size(1024 * 1024 + 1)))
+    assert (small.severity, small.key) == (Severity.WARNING, "screener.antivirus_max_file")
+    assert "does not scan a file of 1048577 octets" in small.reason
     (away,) = await antivirus(config(f"clamd:///{clamd.folder}/none"))
     assert away.severity is Severity.ERROR
     assert "mail would wait" in away.reason

@@ -3,7 +3,7 @@
 import pytest
 
 from services.screener.antivirus.answer import Answer, State, Unavailable, read_answer
-from services.screener.antivirus.ruling import pieces, wait, with_answer
+from services.screener.antivirus.ruling import by_size, pieces, wait, with_answer
 from services.screener.assess import House, assess
 from services.screener.rules import RuleSet, compile_rules
 from shared.config.model import Rules, Screener
@@ -75,6 +75,21 @@ def test_what_becomes_of_the_message(
     assert reason is None or assessed.verdict.reasons[-1] == reason
     if action is not Action.PASS:
         assert assessed.content is raw
+
+
+@pytest.mark.parametrize(
+    ("answer", "largest", "expected"),
+    [
+        (Answer(State.CLEAN), 0, State.CLEAN),
+        (Answer(State.CLEAN), 100, State.CLEAN),
+        (Answer(State.CLEAN), 101, State.UNSCANNABLE),
+        (LOCKED, 101, State.UNSCANNABLE),
+        (LIMIT, 0, State.UNSCANNABLE),
+        (VIRUS, 101, State.INFECTED),
+    ],
+)
+def test_what_clamd_cannot_have_looked_at_is_not_clean(answer: Answer, largest: int, expected: State) -> None:
+    assert by_size(answer, largest, 100).state is expected
 
 
 def test_the_message_and_what_encodings_hide_are_scanned() -> None:

@@ -28,6 +28,7 @@ class Clamd:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(sessions)
         self._idle: list[tuple[float, _Session]] = []
+        self._retired = False
 
     async def scan(self, pieces: Iterable[bytes]) -> Answer:
         """Return the worst of what is said of the pieces, the first virus at once. Raise Unavailable."""
@@ -44,6 +45,13 @@ class Clamd:
         except OSError as error:
             raise Unavailable(f"{self.url}: {error.strerror or error}") from error
         return worst
+
+    def retire(self) -> None:
+        """Close what is idle, and each session in use when its scan ends."""
+        self._retired = True
+        idle, self._idle = self._idle, []
+        for _, session in idle:
+            session.writer.close()
 
     async def close(self) -> None:
         """Close what is idle."""
@@ -79,7 +87,10 @@ class Clamd:
         except BaseException:
             session.writer.close()
             raise
-        self._idle.append((asyncio.get_running_loop().time(), session))
+        if self._retired:
+            session.writer.close()
+        else:
+            self._idle.append((asyncio.get_running_loop().time(), session))
 
     async def _kept(self) -> _Session | None:
         now = asyncio.get_running_loop().time()

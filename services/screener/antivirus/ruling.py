@@ -28,6 +28,16 @@ def pieces(screening: Screening) -> Iterator[bytes]:
             yield from filter(None, part.readings())
 
 
+def by_size(answer: Answer, largest: int, most: int) -> Answer:
+    """Return the answer, or that a file inside an archive is larger than clamd looks at, whichever is worse.
+
+    Of a file in a zip that exceeds MaxFileSize, clamd scans the beginning and says that it is clean, AlertExceedsMax or
+    not (seen with 1.4.6; of tar and gzip it does say so).
+    """
+    over = Answer(State.UNSCANNABLE, f"a file of {largest} octets in an archive")
+    return answer if largest <= most else max(answer, over, key=lambda each: each.state)
+
+
 def with_answer(assessed: Assessed, answer: Answer, rules: RuleSet) -> Assessed:
     """Return the verdict with what clamd says added; the stricter of both actions.
 

@@ -79,9 +79,9 @@ class _Walk:
         if member.encrypted:
             self.signs.add(Sign.ENCRYPTED)
         path = f"{path}/{member.names[0] if member.names else '?'}".lstrip("/")
-        content = self._content(member)
+        content, octets = self._content(member)
         detected = () if content is None else (detect(content[:HEAD]),)
-        size = member.size or len(content or b"")
+        size = member.size or octets
         if content is not None and member.size and len(content) > member.size:
             self.signs.add(Sign.MALFORMED)
         self.inside.append(Inside(path[:1024], member.names, size, member.type, detected))
@@ -89,20 +89,24 @@ class _Walk:
         if content:
             self.descend(content, member.names, path, depth + 1)
 
-    def _content(self, member: Member) -> bytes | None:
-        """Return the first octets of a member, all of a container, None where it cannot be read."""
+    def _content(self, member: Member) -> tuple[bytes | None, int]:
+        """Return the first octets of a member, all of a container, None where it cannot be read; and how many it has.
+
+        How many is counted to the end only where the container does not say.
+        """
         if member.open is None:
-            return None
+            return None, 0
+        more = 0
         stream = member.open()
         content, broken = self.budget.take(stream, _FIRST)
         if broken is None and len(content) >= _FIRST and readers_for(content, inside=True):
             rest, broken = self.budget.take(stream, self.budget.limits.expansion)
             content += rest
         elif broken is None and not member.size:
-            _, broken = self.budget.drain(stream)
+            more, broken = self.budget.drain(stream)
         if broken is not None:
             self.signs.add(broken)
-        return content
+        return content, len(content) + more
 
 
 def _without_suffix(name: str) -> str:
