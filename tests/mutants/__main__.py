@@ -39,6 +39,7 @@ TESTS = {
     "antivirus": ["tests/unit/test_antivirus_answers.py", "tests/service/test_antivirus.py"],
     "mime": [
         "tests/unit/test_mime_describe.py",
+        "tests/unit/test_mime_header.py",
         CATALOGUE,
         "tests/unit/test_mime_tree.py",
         "tests/unit/test_screener_readings.py",
