@@ -10,11 +10,13 @@ from aiormq import ChannelAccessRefused, Connection
 from pamqp.commands import Basic
 
 from shared import wire
+from shared.broker import quarantine
 from shared.broker.port import Broker
 from shared.broker.topology import (
     LARGE,
     QUARANTINE_INDEX,
     RETURN_EXCHANGE,
+    Limits,
     Stage,
     User,
     exchanges,
@@ -117,6 +119,26 @@ async def test_an_expired_retry_that_finds_no_way_back_is_kept(either_node: Rabb
         return all(isinstance(queue, dict) and queue.get("messages_dlx") == 1 for queue in queues)
 
     await until(kept, "both have expired and are kept for dead-lettering")
+    await harness.close()
+
+
+async def test_quarantined_mail_expires_by_itself_and_leaves_the_list(either_node: RabbitNode) -> None:
+    """Its bucket's time to live is the retention; what an operator still finds listed elsewhere is gone, not lost."""
+    harness = await RabbitHarness.create(either_node, "forgetting", Limits(retention=3))
+    message = make_message()
+    await (await harness.open(User.SCREENER)).publish([to(Place.QUARANTINE, message)])
+    operator = await harness.operator()
+    (entry,) = await quarantine.list_kept(operator)
+    assert [kept.message for kept in await quarantine.show(operator, message.item.id)] == [message]
+
+    async def expired() -> bool:
+        return await quarantine.show(operator, message.item.id) == []
+
+    await until(expired, "the bucket has let go of it")
+    assert await harness.depth(entry.queue) == 0
+    assert await quarantine.list_kept(operator, time.time() - 3) == []
+    assert await quarantine.release(operator, message.item.id, "olga", time.time()) == 0
+    assert (await operator.reindex()).dropped == 1
     await harness.close()
 
 

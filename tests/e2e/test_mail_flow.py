@@ -187,6 +187,11 @@ def test_quarantine_is_listed_shown_released_and_deleted(world: World) -> None:
     assert ids["release"] not in listed
     assert ids["delete"] not in listed
     assert len(world.held("delete@hosted.example")) == 1
+    audit = world.relay.cli("quarantine", "audit").stdout
+    for name, decided in (("release", "released"), ("delete", "deleted")):
+        (line,) = [line for line in audit.splitlines() if ids[name] in line]
+        assert f" {decided} " in line
+        assert f"{name}@hosted.example" in line
 
 
 def test_queue_status_names_the_queues_and_what_waits(world: World) -> None:
