@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,8 @@ NATIVE = documents.native(b"evil.exe", EXE)
         pytest.param(documents.rtf(NATIVE[4:]), "evil.exe", id="rtf package"),
         pytest.param(documents.rtf(documents.compound({"\x01Ole10Native": NATIVE}), b"X.1"), "evil.exe", id="rtf ole"),
         pytest.param(documents.rtf(EXE, b"X.1"), None, id="rtf"),
+        pytest.param(documents.rtf(EXE, b"X.1").replace(b"objdata ", b"objdata0 "), None, id="rtf, a number"),
+        pytest.param(documents.rtf(EXE, b"X.1").replace(b"objdata ", b"objdata"), None, id="rtf, no space"),
         pytest.param(documents.onenote(b"text", EXE), None, id="onenote"),
         pytest.param(documents.pdf(documents.embedded(EXE)), None, id="pdf"),
         pytest.param(documents.pdf(documents.embedded(EXE, packed=False)), None, id="pdf, not packed"),
@@ -64,6 +67,20 @@ NATIVE = documents.native(b"evil.exe", EXE)
             b"\xff\xfe" + (b"<html><a href='" + DATA_URI + b"'>").decode().encode("utf-16-le"), None, id="utf-16"
         ),
         pytest.param(b"<svg><image href='" + DATA_URI + b"'/></svg>", None, id="svg"),
+        *(
+            pytest.param(b"<html><a href='" + address + b"'>x</a>", None, id=f"html, {name}")
+            for name, address in (
+                ("upper case", DATA_URI.replace(b"data:", b"DATA:").replace(b"base64,", b"BASE64,")),
+                ("a letter by its number", DATA_URI.replace(b"data:", b"&#100;ata:")),
+                ("a named colon", DATA_URI.replace(b"data:", b"data&colon;")),
+                ("a line end inside", DATA_URI.replace(b"data:", b"da\r\nta:")),
+                ("a tab by its number", DATA_URI.replace(b"data:", b"da&#x9;ta:")),
+                ("a space", DATA_URI.replace(b";base64", b"; base64")),
+                ("quotes", DATA_URI.replace(b";base64", b';name="x.exe";base64')),
+                ("percent signs", b"data:a/b," + b"".join(b"%%%02x" % octet for octet in EXE[:99])),
+            )
+        ),
+        pytest.param(b"<a download=evil.exe href='" + DATA_URI + b"'>", "evil.exe", id="html, saved as"),
         pytest.param(CALENDAR, "plan.exe", id="calendar"),
         pytest.param(archives.zip_of({"a.eml": with_exe("evil.exe")}), "evil.exe", id="mail in zip"),
         pytest.param(
@@ -120,6 +137,46 @@ NAMED_FILE = b"<</Type/Filespec/F(run.exe)/EF<</F 2 0 R>>>>"
             Sign.REMOTE,
             id="dde",
         ),
+        *(
+            pytest.param(archives.zip_of({"word/_rels/settings.xml.rels": rels}), Sign.REMOTE, id=f"template, {name}")
+            for name, rels in (
+                ("spaces", RELS.replace(b"TargetMode=", b"TargetMode = ")),
+                ("a letter by its number", RELS.replace(b'"External', b'"&#69;xternal')),
+                ("utf-16", RELS.decode().encode("utf-16")),
+                ("another document", RELS.replace(b"attachedTemplate", b"subDocument")),
+            )
+        ),
+        *(
+            pytest.param(archives.zip_of({"word/document.xml": field}), Sign.REMOTE, id=f"DDE, {name}")
+            for name, field in (
+                ("a field", b'<w:instrText xml:space="preserve"> DDEAUTO c:\\cmd.exe "/k"</w:instrText>'),
+                ("cut into runs", b"<w:instrText>DD</w:instrText><w:x/><w:instrText>EAUTO cmd</w:instrText>"),
+                ("a simple field", b'<w:fldSimple w:instr="DDE cmd x"/>'),
+            )
+        ),
+        *(
+            pytest.param(archives.zip_of({"[Content_Types].xml": kind}), Sign.MACRO, id=f"macros elsewhere, {kind!r}")
+            for kind in (b"application/vnd.ms-office.vbaProject", b"application/vnd.ms-excel.macrosheet+xml")
+        ),
+        pytest.param(b"\x09\x04\x06\0\0\0\x40\0\0\0", Sign.MACRO, id="a macro sheet of Excel 4"),
+        pytest.param(b"\x09\x02\x06\0\0\0\x40\0\0\0", Sign.MACRO, id="a macro sheet of Excel 3"),
+        pytest.param(b"\x09\0\x04\0\0\0\x40\0", Sign.MACRO, id="a macro sheet of Excel 2"),
+        pytest.param(
+            b"ActiveMime" + bytes(40) + zlib.compress(documents.compound({"VBA/_VBA_PROJECT": b"x"})),
+            Sign.MACRO,
+            id="macros of a web archive",
+        ),
+        pytest.param(b"{\\rtf1{\\*\\template http://a.example/b.dot}}", Sign.REMOTE, id="rtf template"),
+        pytest.param(
+            b"{\\rtf1{\\*\\template \\u104?\\'74tp:\\u47?/a.example/b}}", Sign.REMOTE, id="rtf template by numbers"
+        ),
+        pytest.param(b"{\\rtf1{\\field{\\*\\fldinst DDEAUTO cmd}}}", Sign.REMOTE, id="rtf DDE"),
+        pytest.param("\ufeff<svg onload='x()'/>".encode("utf-16-le"), Sign.SCRIPTED_IMAGE, id="svg, utf-16"),
+        pytest.param(b"<svg><a onfocus=x()></svg>", Sign.SCRIPTED_IMAGE, id="svg onfocus"),
+        pytest.param(
+            b"<?xml?><!--" + b"x" * 6000 + b"--><svg><script>x</script></svg>", Sign.SCRIPTED_IMAGE, id="svg, far down"
+        ),
+        pytest.param(b"<s:svg><s:script>x</s:script></s:svg>", Sign.SCRIPTED_IMAGE, id="svg, prefix"),
         pytest.param(
             archives.zip_of({"a.eml": with_exe().replace(b"boundary=", b"boundary=x; boundary=")}),
             Sign.MALFORMED,
@@ -155,6 +212,11 @@ def test_what_a_document_says_of_itself(document: bytes, sign: Sign) -> None:
         b"<html><body><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='></body></html>",
         b"<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/></svg>",
         b"{\\rtf1\\ansi{\\object\\objemb}}",
+        b"{\\rtf1{\\*\\template C:\\\\Normal.dotm}{\\field{\\*\\fldinst PAGE}} DDE}",
+        archives.zip_of({"word/document.xml": b"<w:instrText> PAGE </w:instrText><w:t> DDE x</w:t>"}),
+        archives.zip_of({"[Content_Types].xml": b"<Types><Default ContentType='application/xml'/></Types>"}),
+        b"\x09\x04\x06\0\0\0\x10\0\0\0",
+        b"<html><p>Data: 12/03/2024, ore 10&#39;</p><svg/><b onclick=x></html>",
         documents.onenote(b"some text"),
     ],
 )

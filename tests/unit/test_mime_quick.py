@@ -73,6 +73,8 @@ NOT = {
     "rich text": "\n \n{\\rt\\objdata 00}\n",
     "a drawing": "\n<svg>\n",
     "the end of a disk image": "\n" + "x" * 600 + "koly" + "x" * 508,
+    "a file by an address in numbers": "\n<a href='&#100;ata:a/b;x,MZ'>\n",
+    "a file by an address in lines": "\n<a href='da\nta:a/b;x,MZ'>\n",
     "a script": "\n<script>x</script>\n",
     "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
     "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",

@@ -11,7 +11,7 @@ from services.screener.containers.documents.cms import is_cms, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
 from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
 from services.screener.containers.documents.mail import read_mail
-from services.screener.containers.documents.ole import read_ole
+from services.screener.containers.documents.ole import read_activemime, read_old_sheet, read_ole
 from services.screener.containers.documents.onenote import SIGNATURE as ONENOTE
 from services.screener.containers.documents.onenote import read_onenote
 from services.screener.containers.documents.pdf import is_pdf, read_pdf
@@ -37,6 +37,10 @@ _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (NEW, read_rar),
     (CABINET, read_cab),
     (COMPOUND, read_ole),
+    (b"ActiveMime", read_activemime),
+    (b"\x09\x00\x04\x00", read_old_sheet),
+    (b"\x09\x02\x06\x00", read_old_sheet),
+    (b"\x09\x04\x06\x00", read_old_sheet),
     (TNEF, read_tnef),
     (ONENOTE, read_onenote),
 )

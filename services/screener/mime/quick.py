@@ -9,6 +9,7 @@ import binascii
 import re
 
 from services.screener.identity.magic import is_readable
+from services.screener.mime.addresses import may_hold_data
 from services.screener.mime.header import SIGNED_LISTS
 
 _FOLD = bytes(
@@ -87,6 +88,7 @@ def _holds_nothing(low: bytes, before: int) -> bool:
     """Return whether a text in lower case that follows the CRLF at `before` has no mark of files or of programs."""
     if _MARK.search(low, before) is not None:
         return False
-    if low.find(b"<", before) >= 0 and any(low.find(word, before) >= 0 for word in _ACTIVE):
+    is_page = low.find(b"<", before) >= 0
+    if is_page and (any(low.find(word, before) >= 0 for word in _ACTIVE) or may_hold_data(low[before:])):
         return False
     return is_readable(low, before + 2)

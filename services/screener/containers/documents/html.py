@@ -4,20 +4,30 @@ import binascii
 import re
 from collections.abc import Iterator
 from functools import partial
+from html import unescape
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from services.screener.containers.member import Found, Member, Sign
 from services.screener.containers.streams import stored
+from services.screener.mime.addresses import CODED, may_hold_data
 from services.screener.mime.words import decode_octets, lenient_base64
 
-_DATA = re.compile(rb"data:([\w.+-]{1,80}/[\w.+-]{1,80})?((?:;[\w.+=-]{1,80}){0,8}),([^\"'\s>)<]*)", re.IGNORECASE)
+_DATA = re.compile(rb"data: *([\w.+-]{1,80}/[\w.+-]{1,80})?((?: *;[^,;<>]{0,80}){0,8}),([^\"'\s>)<]*)", re.IGNORECASE)
+_SAVED_AS = re.compile(rb"\bdownload\s*=\s*[\"']?([^\"'\s>]{1,255})", re.IGNORECASE)
 _HANDS_OVER = (b"msSaveOrOpenBlob", b"msSaveBlob", b"createObjectURL")
 _BUILDS = (b"atob(", b"Uint8Array", b"fromCharCode", b"charCodeAt", b"new Blob", b"new File(")
 _DOWNLOAD = re.compile(rb"<a\s(?:(?!<a\s)[^>]){0,2000}?\bdownload\b|\.download\s*=", re.IGNORECASE)
 _SVG_RUNS = re.compile(
-    rb"<(?:\w+:)?script\b|\bon(?:load|click|error|begin|mouseover)\s*=|javascript:|<(?:\w+:)?foreignobject\b",
+    rb"<(?:\w+:)?script\b|[\s\"'/]on[a-z]{3,24}\s*=|javascript:|<(?:\w+:)?foreignobject\b",
     re.IGNORECASE,
 )
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!doctype[^\[>]*+(?:\[[^\]]*+\][^>]*+)?>))*+<(?:\w+:)?svg\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A drawing from its first element on, whatever stands before."""
+_PROLOGUE = 64 * 1024
 _ATTACH = re.compile(
     rb"^(?:ATTACH|PHOTO|LOGO|SOUND|KEY)((?:;[^:\r\n]{0,2000})?):([A-Za-z0-9+/=]{16,})\r?$", re.MULTILINE | re.IGNORECASE
 )
@@ -33,8 +43,9 @@ def is_active(octets: bytes) -> bool:
     head = octets[:4096].lstrip()[:1024].lower()
     if b"<" not in head or b"\0" in head:
         return False
-    svg = b"<svg" in head
-    return b";base64," in octets or svg or any(word in octets for word in _HANDS_OVER)
+    if _SVG.match(octets, 0, _PROLOGUE) is not None or may_hold_data(octets):
+        return True
+    return any(word in octets for word in _HANDS_OVER)
 
 
 def read_html(octets: bytes) -> Iterator[Found]:
@@ -43,9 +54,12 @@ def read_html(octets: bytes) -> Iterator[Found]:
     hands_over = any(word in text for word in _HANDS_OVER) or _DOWNLOAD.search(text)
     if hands_over and any(word in text for word in _BUILDS):
         yield Sign.SMUGGLING
-    if b"<svg" in text[:4096].lower() and _SVG_RUNS.search(text):
+    if _SVG.match(text, 0, _PROLOGUE) and _SVG_RUNS.search(text):
         yield Sign.SCRIPTED_IMAGE
-    for number, match in enumerate(_DATA.finditer(text)):
+    addresses = _DATA.finditer(text.translate(None, b"\t\r\n"))
+    for number, match in enumerate(addresses):
+        if number == 0:
+            yield from (Member((decode_octets(name),)) for name in islice(_SAVED_AS.findall(text), _MOST))
         if number > _MOST:
             yield Sign.OVER_LIMIT
             return
@@ -56,7 +70,8 @@ def read_html(octets: bytes) -> Iterator[Found]:
 
 
 def _in_ascii(octets: bytes) -> bytes:
-    return octets.replace(b"\0", b"") if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} else octets
+    text = octets.replace(b"\0", b"") if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} else octets
+    return unescape(text.decode("latin-1")).encode("utf-8", "replace") if CODED.search(text) else text
 
 
 def is_calendar(octets: bytes) -> bool:

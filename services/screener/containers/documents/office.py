@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from html import unescape
 
 from services.screener.containers.member import Sign
 
 _MACROS = re.compile(r"(?:^|/)(?:vbaproject\.bin|macrosheets/[^/]+\.(?:xml|bin)|basic/[^/]+/(?!script-lb)[^/]+\.xml)$")
 _EXTERNAL = re.compile(rb"<(?:\w+:)?Relationship\s[^<>]{0,4096}+>", re.IGNORECASE)
-_FETCHED = (b"attachedtemplate", b"/oleobject", b"/frame", b"/externallinkpath/dde")
+_OUTSIDE = re.compile(rb"targetmode\s*=\s*[\"']external[\"']")
+_FETCHED = (b"attachedtemplate", b"/oleobject", b"/frame", b"/subdocument", b"/externallinkpath/dde")
+_MACRO_TYPES = (b"ms-office.vbaproject", b"macrosheet")
+_FIELD = re.compile(rb"<(?:\w+:)?(?:del)?instrText\b[^<>]*+>([^<]*+)|<(?:\w+:)?fldSimple\b[^<>]*?\binstr=\"([^\"<>]*+)")
+_DDE = re.compile(r"(?:^|[\s{])DDE(?:AUTO)?\s", re.IGNORECASE)
 
 
 def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
@@ -17,13 +22,25 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
     if any(_MACROS.search(name) for name in lowered):
         found.add(Sign.MACRO)
     if any(name.endswith(".rels") for name in lowered):
-        for match in _EXTERNAL.finditer(content):
+        for match in _EXTERNAL.finditer(_plain(content)):
             relation = match[0].lower()
-            outside = b'targetmode="external"' in relation or b"targetmode='external'" in relation
-            if outside and any(kind in relation for kind in _FETCHED):
+            if _OUTSIDE.search(relation) and any(kind in relation for kind in _FETCHED):
                 found.add(Sign.REMOTE)
+    if any(name == "[content_types].xml" for name in lowered):
+        kinds = _plain(content).lower()
+        found |= {Sign.MACRO for kind in _MACRO_TYPES if kind in kinds}
+    if b"instrText" in content or b"fldSimple" in content:
+        fields = [unescape((m[1] or m[2] or b"").decode("latin-1")) for m in _FIELD.finditer(content)]
+        if _DDE.search("".join(fields)) or _DDE.search("\n".join(fields)):  # a word may be cut into runs
+            found.add(Sign.REMOTE)
     if any("externallinks/" in name for name in lowered) and b"<ddeLink" in content:
         found.add(Sign.REMOTE)
     if any(name == "meta-inf/manifest.xml" for name in lowered) and b"encryption-data" in content:
         found.add(Sign.ENCRYPTED)
     return found
+
+
+def _plain(content: bytes) -> bytes:
+    """Return XML in one octet a character, references resolved: programs read either form."""
+    text = content.replace(b"\0", b"") if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else content
+    return unescape(text.decode("latin-1")).encode("latin-1", "replace") if b"&#" in text else text

@@ -6,7 +6,7 @@ from functools import partial
 
 from services.screener.containers.documents.compound import Compound, Entry
 from services.screener.containers.member import Found, Member, Sign
-from services.screener.containers.streams import stored
+from services.screener.containers.streams import inflate, stored
 from services.screener.mime.words import decode_octets
 
 _INSTALLER = bytes.fromhex("84100c0000000000c000000000000046")
@@ -33,6 +33,17 @@ def read_ole(octets: bytes) -> Iterator[Found]:
         elif entry.path.rpartition("/")[2] in {"CONTENTS", "Package"}:
             yield _member((), compound.read(entry))
     yield from _attachments(compound)
+
+
+def read_activemime(octets: bytes) -> Iterator[Found]:
+    """Yield the compound file that Office packs into web archives as `editdata.mso`: its macros."""
+    yield Member((), open=partial(inflate, octets, 52, len(octets)))
+
+
+def read_old_sheet(octets: bytes) -> Iterator[Found]:
+    """Say whether a sheet of Excel 2 to 4, which is no compound file, is one of macros, or several sheets in one."""
+    if int.from_bytes(octets[6:8], "little") in {0x40, 0x100}:
+        yield Sign.MACRO
 
 
 def read_native(octets: bytes) -> Iterator[Found]:

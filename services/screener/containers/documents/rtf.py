@@ -8,32 +8,38 @@ from services.screener.containers.documents.ole import read_native
 from services.screener.containers.member import Found, Member, Sign
 from services.screener.containers.streams import stored
 
-_OBJECT = re.compile(rb"\\objdata\b")
+_OBJECT = re.compile(rb"\\objdata(?![a-zA-Z])")
+_NUMBER = re.compile(rb"-?\d{1,10} ?")
+_TEMPLATE = re.compile(rb"\\template\b([^{}]{0,4096})")
+_UNICODE = re.compile(rb"\\u(\d{1,5}) ?\??|\\'([0-9a-fA-F]{2})")
+_DDE = re.compile(rb"\\fldinst\b[^}]{0,200}?\bDDE(?:AUTO)?\b")
 _CONTROL = re.compile(rb"\\(?:[a-zA-Z]{1,32}-?\d{0,10} ?|[^a-zA-Z])|[{}\r\n\t ]")
 _BRACE = re.compile(rb"\\.|[{}]", re.DOTALL)
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]+")
 _LINKS = (b"\\objautlink", b"\\objupdate", b"\\objlink")
+_ACTIVE = (b"\\obj", b"\\template", b"DDE")
 _MOST = 500
 
 
 def is_rtf(octets: bytes) -> bool:
     """Return whether programs open it as RTF: most of them ask for no more than a brace and `rt`."""
-    return octets[:64].lstrip().startswith(b"{\\rt") and b"\\obj" in octets
+    return octets[:64].lstrip().startswith(b"{\\rt") and any(word in octets for word in _ACTIVE)
 
 
 def read_rtf(octets: bytes) -> Iterator[Found]:
     """Yield every object."""
-    if any(word in octets for word in _LINKS):
+    fetched = any(b"://" in _letters(match[1]) for match in _TEMPLATE.finditer(octets))
+    if fetched or _DDE.search(octets) or any(word in octets for word in _LINKS):
         yield Sign.REMOTE
     at = _next(octets, 0)
     for _ in range(_MOST):
         if at < 0:
             return
         end = _end_of_group(octets, at)
-        text = _CONTROL.sub(b"", octets[at + 8 : end])
-        digits = _NOT_HEX.sub(b"", text)
-        data = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
-        yield from _object(data)
+        number = _NUMBER.match(octets, at + 8)
+        for start in (at + 8, number.end()) if number else (at + 8,):
+            digits = _NOT_HEX.sub(b"", _CONTROL.sub(b"", octets[start:end]))
+            yield from _object(bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii")))
         at = _next(octets, end)
     yield Sign.OVER_LIMIT
 
@@ -41,6 +47,11 @@ def read_rtf(octets: bytes) -> Iterator[Found]:
 def _next(octets: bytes, start: int) -> int:
     match = _OBJECT.search(octets, start)
     return match.start() if match else -1
+
+
+def _letters(text: bytes) -> bytes:
+    """Return text with characters that are written by number as they are, those beyond Latin-1 gone."""
+    return _UNICODE.sub(lambda m: bytes((int(m[1]) & 255,)) if m[1] else bytes((int(m[2], 16),)), text)
 
 
 def _end_of_group(octets: bytes, at: int) -> int:
