@@ -3,6 +3,8 @@
 import hashlib
 from typing import NamedTuple
 
+import msgspec
+
 from services.screener.containers.contents import look_inside
 from services.screener.containers.pool import Look
 from services.screener.identity.names import for_display
@@ -17,7 +19,8 @@ from services.screener.verdict import Ruling
 from shared.dsn.text import date
 from shared.model import Action, PartReport, Verdict
 
-_UNREAD = Ruling(Action.PASS, (), ambiguous=False, cut=())
+_PASS = Action.PASS
+_UNREAD = Ruling(_PASS, (), ambiguous=False, cut=())
 
 
 class House(NamedTuple):
@@ -29,7 +32,7 @@ class House(NamedTuple):
     """Seconds that an original is kept."""
 
 
-class Assessed(NamedTuple):
+class Assessed(msgspec.Struct, frozen=True):
     """A verdict, and the content that goes on if it is pass or strip: the very same object on pass."""
 
     verdict: Verdict
@@ -66,7 +69,7 @@ def assess(
     ruling = screening.ruling._replace(
         action=rules.instead, cut=(), reasons=(*screening.ruling.reasons, "strip:result-not-clean")
     )
-    screening = screening._replace(ruling=ruling)
+    screening = msgspec.structs.replace(screening, ruling=ruling)
     return Assessed(_verdict(screening, now), raw, screening)
 
 

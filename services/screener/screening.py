@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from services.screener.containers.contents import look_inside
 from services.screener.containers.formats import is_volume, readers_for
 from services.screener.containers.judging import Within, judge_contents
@@ -28,7 +30,7 @@ class Seen(NamedTuple):
     finding: Finding | None
 
 
-class Screening(NamedTuple):
+class Screening(msgspec.Struct, frozen=True):
     """Everything known about a screened message."""
 
     raw: bytes

@@ -55,7 +55,8 @@ def split(item: Item, outcomes: Sequence[tuple[tuple[Recipient, ...], Assessed]]
             merged.append((recipients, assessed))
         else:
             before, kept = merged[same]
-            merged[same] = ((*before, *recipients), kept._replace(verdict=_with_shadows(kept, assessed)))
+            both = msgspec.structs.replace(kept, verdict=_with_shadows(kept, assessed))
+            merged[same] = ((*before, *recipients), both)
     if len(merged) == 1:
         return [Split(item, merged[0][1])]
     found = []

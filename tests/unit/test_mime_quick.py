@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.screener.containers.formats import readers_for
+from services.screener.identity.magic import _TABLE
 from services.screener.identity.recognise import recognise
 from services.screener.mime.quick import is_only_text
 from services.screener.mime.tree import parse
@@ -31,6 +32,10 @@ TEXTS = [
     f"{CT}Content-Disposition: inline\n\nin the beginning\n",
     f"{DKIM}{CT}\nHi\n",
     f"Content-Type: text/plain;\n charset=utf-8\n{CTE}: 7bit\n\nHi\n",
+    f"{CT}{CTE}: base64\n\nSGFsbG8gQm9iLA0KDQphbmJlaSDigJQgc2Now7ZuZSBHcsO8w59lCg==\n",
+    f"{CTE}: base64\nContent-Type: text/html\n\nPHA+SGFsbG88L3A+\n",
+    "X-Google-DKIM-Signature: v=1;\n h=From:\n Content-Type:To\n\nHi\n",
+    "ARC-Message-Signature: i=1;\n Content-Type\n\nHi -- or hello - to you\n",
 ]
 QUICK = [crlf(HEAD + text) for text in TEXTS]
 
@@ -49,6 +54,11 @@ NOT = {
     "a name": 'Content-Type: text/plain; name="a"\n\nx\n',
     "a boundary": "Content-Type: text/plain; boundary=b\n\nx\n",
     "base64": f"{CT}{CTE}: base64\n\nTVqQ\n",
+    "base64 of a script": f"{CT}{CTE}: base64\n\nPHNjcmlwdD54PC9zY3JpcHQ+\n",
+    "base64 that is damaged": f"{CT}{CTE}: base64\n\nSGFs=bG8g\n",
+    "base64 that is a file to who skips a line": f"{CT}{CTE}: base64\n\nSGVsbG8gd29ybGQh\nSVRTRnh4eHh4eHh4\n",
+    "base64 of NUL": f"{CT}{CTE}: base64\n\nSGFsbG8gSGFsbG8gSGFsbG8gSGFsbG8gSGFsbG8gSGFsbG8gSGFsbG8gSGFsbG8gAA==\n",
+    "base64 of uuencode": f"{CT}{CTE}: base64\n\nSGkKYmVnaW4gNjQ0IGEuZXhlCiM4NilDCmVuZAo=\n",
     "two types": f"{CT}Content-Type: text/html\n\nx\n",
     "two encodings": f"{CTE}: 7bit\n{CTE}: quoted-printable\n\nx\n",
     "an attachment": "Content-Disposition: attachment\n\nx\n",
@@ -63,9 +73,14 @@ NOT = {
     "yEnc": "\n=ybegin line=1 name=a\n",
     "BinHex": "\n(This file must be converted with BinHex 4.0)\n",
     "parts": "\n--b\nContent-Type: x/y\n\n",
+    "a PGP message": "\nhi\n-----BEGIN PGP MESSAGE-----\n",
+    "a CMS message": "\nhi\n-----begin cms-----\n",
+    "a PKCS 7 message": "\nhi\n-----BEGIN PKCS7-----\n",
     "a program": "\nMZ\n",
     "a PDF": "\n\n%PDF-1.4\n",
     "a tar": "\n" + "x" * 257 + "ustar\n",
+    "an old tar": "\n" + "x" * 148 + "0144000 " + "x" * 400 + "\n",
+    "a field in the text": "\nHi\nContent-Type : x/y\n",
     "an image": "\nconectix\n",
     "an archive": "\n22-lh5-\n",
     "the end of a short disk image": "\nkoly\n",
@@ -75,6 +90,8 @@ NOT = {
     "the end of a disk image": "\n" + "x" * 600 + "koly" + "x" * 508,
     "a file by an address in numbers": "\n<a href='&#100;ata:a/b;x,MZ'>\n",
     "a file by an address in lines": "\n<a href='da\nta:a/b;x,MZ'>\n",
+    "a drawing with a prefix": "\n<x:svg>\n",
+    "ActiveMime": "\nActiveMime\n",
     "a script": "\n<script>x</script>\n",
     "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
     "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",
@@ -97,14 +114,21 @@ def test_a_doubt_is_left_to_the_full_parse(case: str) -> None:
         b"From: a\r\n\r\nx\r--b",
         b"From: a\r\n\r\nx\n--b\r\n",
         b"\r\nx",
-        b"Content-Type: text/plain\r\n\r\nx",
         b"From a@b Mon\r\nFrom: a\r\n\r\nx",
+        b" From: a\r\n\r\nx",
+        b"From: a\r\nX-Signature: b\r\n Content-Type: x\r\n\r\nx",
+        b"From: a\r\n\r\n0\x80\6\x09*\x86H\x86\xf7\r\1\7\2",
         b"From: a\r\n",
         b"From: a\r\n\r\n" + b"x" * 1_100_000,
     ],
 )
 def test_odd_octets_are_left_to_the_full_parse(raw: bytes) -> None:
     assert not is_only_text(raw)
+
+
+@pytest.mark.parametrize(("offset", "octets"), [(offset, octets) for offset, octets, _, _ in _TABLE])
+def test_no_mark_of_a_type_begins_a_text(offset: int, octets: bytes) -> None:
+    assert not is_only_text(QUICK[0].removesuffix(b"Hi\r\n") + b"x" * offset + octets + b"x" * 1000)
 
 
 @settings(max_examples=1500)
@@ -151,7 +175,7 @@ def test_what_passes_unread_passes_read(raw: bytes) -> None:
     assert len(tree.parts) == 1
     (part,) = tree.parts
     assert (part.description.names, part.description.boundaries) == ((), ())
-    assert {one.type for one in recognise(part)[0]} <= {"text/plain", "text/html"}
+    assert {one.type for one in recognise(part)[0]} <= {"text/plain", "text/html", "application/octet-stream"}
     assert not any(readers_for(octets) for octets in part.readings())
     assert screen(raw, RULES).ruling == (Action.PASS, (), False, (), ())
 
@@ -168,6 +192,7 @@ def test_no_case_of_the_catalogue_with_a_finding_passes_unread(case: Case) -> No
         (Rules(), True),
         (Rules(banned_types=("text/html",)), False),
         (Rules(banned_types=("text/plain",)), False),
+        (Rules(banned_types=("application/octet-stream",)), False),
         (Rules(extra_extensions=("html",)), False),
         (Rules(extra_extensions=("txt",)), True),
     ],

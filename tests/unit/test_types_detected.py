@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.screener.identity.magic import detect, is_certain, is_readable
+from services.screener.identity.magic import begins_as_text, detect, is_certain
 from services.screener.mime import decode
 from tests.support.mail_samples import EXE, PDF, PNG
 
@@ -129,15 +129,15 @@ MARKS = [
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_text_that_begins_as_a_known_type_is_not_only_text(mark: str) -> None:
-    assert not is_readable(b"\r\n" + mark.encode().lower() + b" and so on\r\n", 2)
-    assert is_readable(b"\r\n" + b"see: " + mark.encode().lower().replace(b"{\\rt", b"").replace(b"-----", b""), 2)
+    assert not begins_as_text(b"\r\n" + mark.encode() + b" and so on\r\n", 2)
+    assert begins_as_text(b"\r\n" + b"see: " + mark.encode().replace(b"{\\rt", b"").replace(b"-----", b""), 2)
 
 
 @pytest.mark.parametrize(
     "text",
     [
         b"",
-        b"x\r\n%pdf-1.4",
+        b"x\r\n%PDF-1.4",
         b"\xef\xbb\xbfhi",
         b"\xff\xfehi",
         b"\xfe\xffhi",
@@ -145,14 +145,15 @@ def test_a_text_that_begins_as_a_known_type_is_not_only_text(mark: str) -> None:
         b"x" * 600 + b"koly" + b"x" * 508,
         b"x" * 600 + b"conectix" + b"x" * 504,
         b"x" * 257 + b"ustar",
-        *(b"x" * 0x8001 + mark for mark in (b"cd001", b"bea01", b"nsr02", b"nsr03")),
-        b"hi\n-----begin pgp message-----",
-        b"hi\n-----begin cms-----",
-        b"hi\n-----begin pkcs7-----",
+        *(b"x" * 0x8001 + mark for mark in (b"CD001", b"BEA01", b"NSR02", b"NSR03")),
+        b" " * 9 + b"MI" + b"x" * 30,
+        b"\n begin:vcard",
+        b"hi\x1b" + b"x" * 600,
+        b"x" * 148 + b" 0144000" + b"x" * 600,
     ],
 )
 def test_a_text_with_more_in_it_is_not_only_text(text: bytes) -> None:
-    assert not is_readable(b"\r\n" + text, 2)
+    assert not begins_as_text(b"\r\n" + text, 2)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def with_answer(assessed: Assessed, answer: Answer, rules: RuleSet) -> Assessed:
     verdict = assessed.verdict
     action = max(verdict.action, action, key=MILDEST_FIRST.index)
     changed = msgspec.structs.replace(verdict, action=action, reasons=(*verdict.reasons, reason))
-    return assessed._replace(verdict=changed, content=assessed.screening.raw)
+    return msgspec.structs.replace(assessed, verdict=changed, content=assessed.screening.raw)
 
 
 def wait(message: Message, error: Unavailable, now: float) -> Send:

@@ -68,42 +68,37 @@ for _offset, _octets, _type, _extension in _TABLE:
         _BY_FIRST.setdefault(_octets[0], []).append((_octets, _type, _extension))
 _ELSEWHERE = tuple(row for row in _TABLE if row[0])
 
-_TEXTUAL = re.compile(
-    b"|".join(
-        b"." * offset + re.escape(octets.lower())
-        for offset, octets in [
-            *((offset, octets) for offset, octets, _, _ in _TABLE if offset < 64),
-            (2, b"-l"),
-            *(
-                (0, mark)
-                for mark in (
-                    b"MZ",
-                    b"ZM",
-                    b"PK",
-                    b"RIFF",
-                    b"BM",
-                    b"#!",
-                    b"Windows Registry",
-                    b"REGEDIT",
-                    b"[Internet",
-                    b"RE~^",
-                    b"KDMV",
-                    b"EGGA",
-                    b"7kSt",
-                    b"zPQ",
-                    b"LZIP",
-                    b"ZOO ",
-                )
-            ),
-        ]
-        if not octets.translate(None, bytes(range(32, 127))) or octets == b"!<arch>\ndebian"
-    ),
+
+def _marks(offset: int) -> bytes:
+    """Return a pattern for the marks of all types that stand so many octets in."""
+    return b"|".join(re.escape(octets) for at, octets, _, _ in _TABLE if at == offset)
+
+
+_FIRST = (
+    *b"MZ ZM PK RIFF BM #! RE~^ KDMV QFI\xfb ALZ\x01 EGGA 7kSt zPQ LZIP ZOO koly ActiveMime".split(),
+    *(b"Windows Registry", b"REGEDIT", b"[Internet", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"),
+)
+_BEGINNING = re.compile(
+    rb"(?!"
+    + b"|".join(map(re.escape, _FIRST))
+    + rb"|"
+    + _marks(0)
+    + rb"|\s{0,255}+(?:\{\\rt|MI[A-Za-z0-9+/]{30}|(?i:begin:v))"
+    rb"|..(?:-l|"
+    + _marks(2)
+    + rb"|..(?:"
+    + _marks(4)
+    + rb"|...(?:"
+    + _marks(7)
+    + rb"|.{141}[ 0-7]{8}|.{250}(?:"
+    + _marks(257)
+    + rb")))))"
+    rb"(?:[\t\r\n -~\x80-\xff]{32}|[\t\r\n -~\x80-\xff]++\Z)",
     re.DOTALL,
 )
-"""Marks that are printable, in lower case: a text may begin with one."""
+"""What begins with no mark of a type, and is no tar of text: the sum in its header has eight digits or spaces."""
 
 _CMS = tuple(bytes.fromhex(f"06{oid}") for oid in ("092a864886f70d0107", "0b2a864886f70d01091001"))
-_SEALED = re.compile(rb"-----begin (?:pgp message|cms|pkcs ?#?7)")
 """A text in which something stands that only its recipient can read, or that is signed as a whole."""
 
 _RIFF = {b"WAVE": ("audio/wav", "wav"), b"AVI ": ("video/x-msvideo", "avi"), b"WEBP": ("image/webp", "webp")}
@@ -122,6 +117,8 @@ _ROOTS: tuple[tuple[bytes, str, str], ...] = (
 _AFTER_MZ = frozenset({b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0"})
 _BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
 """Types whose mark is so short that random octets show it now and then."""
+_AT_THE_END = (b"koly", b"conectix")
+_IN_AN_IMAGE = (b"CD001", b"BEA01", b"NSR0")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -138,23 +135,17 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     return found or _text(head)
 
 
-def is_readable(lowered: bytes, start: int) -> bool:
-    """Return whether text from `start`, without control characters, in lower case, begins as text and no known type."""
-    if len(lowered) <= start or _TEXTUAL.match(lowered, start) is not None:
+def begins_as_text(octets: bytes, start: int) -> bool:
+    """Return whether what begins at `start`, without NUL, is text by its first octets and of no known type by any."""
+    if _BEGINNING.match(octets, start) is None:
         return False
-    if lowered.startswith((b"koly", b"conectix"), max(start, len(lowered) - 512)):
+    if octets.find(b"%", start, start + 1024) >= 0 and octets.find(b"%PDF-", start, start + 1024) >= 0:
         return False
-    if lowered.find(b"-----begin ", start) >= 0 and _SEALED.search(lowered, start) is not None:
-        return False
-    if lowered.find(b"%", start, start + 1024) >= 0 and lowered.find(b"%pdf-", start, start + 1024) >= 0:
-        return False
-    if (
-        lowered.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"), start)
-        or lowered.find(b"{\\rt", start, start + 64) >= 0
-    ):
-        return False
+    size = len(octets) - start
+    if size <= 512:
+        return True
     return not (
-        lowered.startswith(b"ustar", start + 257) or lowered.startswith((b"cd001", b"bea01", b"nsr0"), start + 0x8001)
+        octets.startswith(_AT_THE_END, -512) or (size > 0x8001 and octets.startswith(_IN_AN_IMAGE, start + 0x8001))
     )
 
 

@@ -47,7 +47,7 @@ def _has_doubtful_structure(raw: bytes) -> bool:
 
 
 def around(source: bytes, rare: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of a region that hold every occurrence of an octet, each with a thousand octets to follow it.
+    """Yield ranges of a region that hold every occurrence of an octet, each with two thousand octets to follow it.
 
     What a large attachment is encoded in has no hyphen and no space: a search for either skips it many times faster
     than one for anything longer.
@@ -55,7 +55,7 @@ def around(source: bytes, rare: bytes, start: int, end: int) -> Iterator[tuple[i
     at = source.find(rare, start, end)
     while at >= 0:
         stop = at + _REACH
-        yield at, min(end, stop + 1000)
+        yield at, min(end, stop + 2000)
         at = source.find(rare, stop, end)
 
 

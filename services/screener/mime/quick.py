@@ -1,94 +1,92 @@
 """The fast path: messages that are one readable text and nothing else, told without reading their parts.
 
 Sound, not complete: whatever is told here parses without an anomaly into one text whose content is text, in which
-no program finds a file. A doubt of any kind leaves the message to the full parse, and costs only time. Each step is
-one pass of a C function over the octets; the order is that of what they cost.
+no program finds a file. A doubt of any kind leaves the message to the full parse, and costs only time. One match reads
+the header; each step on the body is a C function that looks for a rare octet and what must stand round it.
 """
 
 import binascii
 import re
 
-from services.screener.identity.magic import is_readable
+from services.screener.identity.magic import begins_as_text, is_certain
+from services.screener.mime import decode
 from services.screener.mime.addresses import may_hold_data
-from services.screener.mime.header import SIGNED_LISTS
 
-_FOLD = bytes(
-    0 if (n < 32 and n not in b"\t\r\n") or n == 127 else ord(chr(n).lower()) if n < 128 else n for n in range(256)
-)
-"""Lower case; a control character becomes NUL, so that one search finds any of them."""
 _LONGEST = 1024 * 1024
 _LONGEST_HEADER = 64 * 1024
-_MOST_LINES = 900
 
-_PARAMETER = rb"charset=\"?[a-z0-9_-]{1,40}\"?|format=\"?flowed\"?|delsp=\"?(?:yes|no)\"?"
-_BAD_LINE = re.compile(
-    rb"\r(?!\n(?:(?!content-)[a-z0-9-]+:"
-    rb"|[ \t]+(?!content-)[^ \t\r]"
-    rb"|content-(?:type: text/(?:plain|html)(?:; ?(?:\r\n[ \t])?(?:" + _PARAMETER + rb")){0,3}"
-    rb"|transfer-encoding: (?:7bit|8bit|quoted-printable)"
-    rb"|language: [a-z]{2}(?:-[a-z]{2})?"
-    rb"|disposition: inline)(?:\r\n(?![ \t])|\Z)))"
+_REST = rb"[^\r]*+\r\n"
+_SIGNATURE = rb"(?:DKIM-Signature|X-Google-DKIM-Signature|ARC-[A-Za-z-]++):"
+_PLAIN = b"(?:%b){0,300}+" % b"|".join(
+    (
+        rb"[BE-WYZbe-wyz0-9][A-Za-z0-9-]*+:" + _REST,
+        rb"[ \t]++(?!(?i:content-))[^ \t\r\n]" + _REST,
+        rb"%b%b(?:[ \t]++[^ \t\r\n]%b)*+" % (_SIGNATURE, _REST, _REST),
+        rb"[ADXadx][A-Za-z0-9-]*+:" + _REST,
+        rb"[Cc](?!(?i:ontent-))[A-Za-z0-9-]*+:" + _REST,
+        rb"(?i:content-(?:language: [a-z]{2}(?:-[a-z]{2})?|disposition: inline))\r\n(?![ \t])",
+    )
 )
-"""A bare CR, a header line that the grammar does not have, or a Content field that says more than that this is text."""
-_LISTED = re.compile(rb"\r\n[ \t]+content-[a-z-]+")
-_FIRST_FIELD = re.compile(rb"(?!content-)[a-z0-9-]+:")
-_MARK = re.compile(rb"\r(?!\n(?![ \t]*(?:content-|begin[ \t:-]|=ybegin |\(this file must)))")
-"""A bare CR in a body, or a line that may begin a header, or a file by uuencode, yEnc or BinHex."""
+"""Fields that say nothing of the structure; lists of signed fields may fold to a line "Content-Type:..."."""
+_PARAMETER = rb"; ?(?:\r\n[ \t])?(?:charset=\"?[a-z0-9_-]{1,40}\"?|format=\"?flowed\"?|delsp=\"?(?:yes|no)\"?)"
+_TYPE = rb"(?i:content-type: text/(?:plain|html)(?:%b){0,3})\r\n(?![ \t])%b" % (_PARAMETER, _PLAIN)
+_ENCODING = rb"(?i:content-transfer-encoding: (?:7bit|8bit|(quoted-printable)|(base64)))\r\n(?![ \t])%b" % _PLAIN
+_HEADER = re.compile(
+    rb"(?![\r\t ])%(plain)b(?:%(type)b(?:%(encoding)b)?|%(encoding)b(?:%(type)b)?)?\r\n"
+    % {b"plain": _PLAIN, b"type": _TYPE, b"encoding": _ENCODING}
+)
+"""A whole header with one type and one encoding at most; no CR in it is bare. The last group is the encoding."""
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
+
+_FILE = re.compile(rb"be(?:gin(?:-base64)?[ \t]++[0-7]{3}|(?<==ybe)gin | converted with BinHex)")
+_STRUCTURE = re.compile(
+    rb"-(?:(?<=[\r\n\t ]-)(?<!\r\n-)(?<![!-~\x80-\xff] -)-"
+    rb"|----begin (?:pgp message|cms|pkcs ?#?7)"
+    rb"|(?<=content-)(?:type|transfer-encoding|disposition)[ \t]*:)",
+    re.IGNORECASE,
+)
+"""Two hyphens where a line begins after a bare CR or LF, or may; armour; a Content field anywhere."""
+_ACTIVE = (b"<script", b"<hta", b"<svg", b":svg", b"data:", b"base64,", b"mssave", b"createobjecturl")
 _BROKEN_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r\n)")
-_ACTIVE = (b"<script", b"<hta", b"<svg", b"data:", b"base64,", b"mssave", b"createobjecturl")
 
 
 def is_only_text(raw: bytes) -> bool:
     """Return whether a message is one text that people read in the message, and holds nothing else."""
-    if len(raw) > _LONGEST:
+    header = _HEADER.match(raw)
+    if header is None or 0 in raw or len(raw) > _LONGEST:
         return False
-    low = raw.translate(_FOLD)
-    end = low.find(b"\r\n\r\n", 0, _LONGEST_HEADER)
-    if end < 0 or b"\0" in low or _FIRST_FIELD.match(low) is None:
+    start = header.end()
+    if start > _LONGEST_HEADER or _BARE_LF.search(raw, 0, start) is not None or not _holds_nothing(raw, start):
         return False
-    lines = low.count(b"\n")
-    if lines != low.count(b"\r"):
-        return False
-    bad = _BAD_LINE.search(low, 0, end)
-    if bad is not None and not all(_is_signed_list(low, line.start()) for line in _BAD_LINE.finditer(low, 0, end)):
-        return False
-    if lines > _MOST_LINES and low.count(b"\n", 0, end) > _MOST_LINES:
-        return False
-    return _holds_nothing(low, end + 2) and (low.find(b"\ncontent-t", 0, end) < 0 or _is_simple(raw, low, end))
-
-
-def _is_signed_list(low: bytes, at: int) -> bool:
-    """Return whether a line that begins with a Content field's name is that of a signature's list of fields."""
-    if _LISTED.match(low, at) is None:
-        return False
-    start = at + 1
-    while start > 0 and low[start + 1 : start + 2] in {b" ", b"\t"}:
-        start = low.rfind(b"\n", 0, start)
-    return SIGNED_LISTS.match(low[start + 1 : low.find(b":", start + 1)].decode("latin-1")) is not None
-
-
-def _is_simple(raw: bytes, low: bytes, end: int) -> bool:
-    """Return whether there is one type at most and one encoding, and what is encoded holds nothing either."""
-    first = low.find(b"\ncontent-t", 0, end)
-    second = low.find(b"\ncontent-t", first + 1, end)
-    if second >= 0 and (low.startswith(b"r", first + 10) == low.startswith(b"r", second + 10)):
-        return False
-    if second >= 0 and low.find(b"\ncontent-t", second + 1, end) >= 0:
-        return False
-    encoding = first if low.startswith(b"r", first + 10) else second
-    if encoding < 0 or not low.startswith(b"q", encoding + 28):
+    encoding = header.lastindex
+    if encoding is None:
         return True
-    coded = raw[end + 4 :]
-    decoded = b"\r\n" + binascii.a2b_qp(coded).translate(_FOLD)
-    plain = b"\0" not in decoded and decoded.count(b"\n") == decoded.count(b"\r")
-    return plain and _BROKEN_QP.search(coded) is None and _holds_nothing(decoded, 0)
+    return _is_simple_base64(raw, start) if encoding % 2 == 0 else _is_simple_quoted(raw[start:])
 
 
-def _holds_nothing(low: bytes, before: int) -> bool:
-    """Return whether a text in lower case that follows the CRLF at `before` has no mark of files or of programs."""
-    if _MARK.search(low, before) is not None:
+def _is_simple_quoted(coded: bytes) -> bool:
+    if _BROKEN_QP.search(coded) is not None:
         return False
-    is_page = low.find(b"<", before) >= 0
-    if is_page and (any(low.find(word, before) >= 0 for word in _ACTIVE) or may_hold_data(low[before:])):
+    decoded = binascii.a2b_qp(coded)
+    return 0 not in decoded and _holds_nothing(decoded, 0)
+
+
+def _is_simple_base64(raw: bytes, start: int) -> bool:
+    """Return whether it is flawless, holds nothing, and is no file to a program that skips its first characters."""
+    decoded, *more = decode.wholes(raw, start, len(raw), "base64")
+    if more or 0 in decoded or not _holds_nothing(decoded, 0):
         return False
-    return is_readable(low, before + 2)
+    return not any(map(is_certain, decode.shifted(raw, start, len(raw))))
+
+
+def _holds_nothing(text: bytes, start: int) -> bool:
+    """Return whether a text from `start`, without NUL, has no mark of structure, of files or of programs."""
+    if not begins_as_text(text, start) or _FILE.search(text, start) is not None:
+        return False
+    hyphen = text.find(b"-", start)
+    if hyphen >= 0 and _STRUCTURE.search(text, hyphen) is not None:
+        return False
+    if text.find(b"<", start) < 0:
+        return True
+    low = text[start:].lower()
+    return not (any(word in low for word in _ACTIVE) or may_hold_data(low))

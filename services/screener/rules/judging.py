@@ -13,7 +13,8 @@ from shared.model import Action
 _BODIES = ("text/", "multipart/")
 _MARKUP = frozenset({"htm", "html", "mht", "mhtml", "shtml", "svg", "xhtml"})
 """Tier 2 in a file; as the text of a message it is what most mail is."""
-_TEXTS = ("text/plain", "text/html")
+_TEXTS = ("text/plain", "text/html", "application/octet-stream")
+"""What a text is recognised as; the last if a control character stands in it."""
 _NOTICE = 8192
 """Octets that none of our notices exceeds."""
 
