@@ -102,6 +102,39 @@ async def test_many_messages_share_the_sessions(clamd: RealClamd) -> None:
     await scanner.close()
 
 
+@pytest.mark.parametrize(
+    ("size", "pings", "refused"), [(10, True, False), (500_000, False, False), (500_000, True, True)]
+)
+async def test_who_hangs_up_on_much_and_is_there_has_refused_it(size: int, pings: bool, refused: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            said = (await reader.readuntil(b"\0")) + (await reader.readuntil(b"\0"))
+            if pings and b"PING" in said:
+                writer.write(b"1: PONG\0")
+                await reader.read()
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        scanner = Clamd(f"clamd://127.0.0.1:{port}", 5, 1)
+        if refused:
+            assert (await scanner.scan([bytes(size)])).state is State.UNSCANNABLE
+        else:
+            with pytest.raises(Unavailable):
+                await scanner.scan([bytes(size)])
+        await scanner.close()
+
+
+async def test_an_error_of_the_system_is_no_answer() -> None:
+    def broken() -> Iterator[bytes]:
+        raise OSError(5, "Input/output error")
+        yield b""
+
+    with pytest.raises(Unavailable, match="Input/output error"):
+        await Clamd("clamd://127.0.0.1:1", 5, 1).scan(broken())
+
+
 @pytest.mark.parametrize("reply", [b"", b"1: nonsense ERROR\0"], ids=["says nothing", "an error"])
 async def test_a_server_that_is_no_use_is_unavailable(reply: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

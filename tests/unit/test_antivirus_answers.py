@@ -28,6 +28,14 @@ HOUSE = House("Example", "help@example.org", 86400)
         ("1: INSTREAM size limit exceeded. ERROR", State.UNSCANNABLE, None),
         ("stream: CL_ETIMEOUT: Time limit reached ERROR", State.UNSCANNABLE, None),
         ("stream: CL_EFORMAT: Bad format or broken data ERROR", State.UNSCANNABLE, None),
+        ("stream: Time limit reached ERROR", State.UNSCANNABLE, "Time limit reached"),
+        *(
+            (f"stream: CL_{code} ERROR", State.UNSCANNABLE, f"CL_{code}")
+            for code in ("ETIMEOUT", "EMAXSIZE", "EMAXREC", "EMAXFILES", "EFORMAT", "EPARSE", "EUNPACK")
+        ),
+        ("stream: Bad format or broken data ERROR", State.UNSCANNABLE, None),
+        ("Own.Eicar: stream: OK", None, None),
+        ("12", None, None),
         ("stream: Can't allocate memory ERROR", None, None),
         ("stream: Can't create temporary file ERROR", None, None),
         ("UNKNOWN COMMAND", None, None),

@@ -189,9 +189,18 @@ def test_at_the_top_every_other_field_stays_in_its_place(top: bytes) -> None:
     assert head.count(b"Content-Type:") == 1
 
 
-@pytest.mark.parametrize("name", ["signed", "encoded"])
+SEALED = {
+    "signed": samples.SIGNED_EXE,
+    "encoded": samples.ENCODED_FORWARD,
+    "encrypted": multipart([TEXT, BAD], 'encrypted; protocol="application/pgp-encrypted"'),
+    "signed and forwarded": multipart([TEXT, message(SIGNED.replace(TEXT, BAD))]),
+    "in a text": multipart(["Content-Type: text/plain\n\nHi\nbegin 644 a.exe\n#86)C\n`\nend\n", IMAGE]),
+}
+
+
+@pytest.mark.parametrize("name", SEALED)
 def test_inside_a_sealed_part_nothing_is_cut(name: str) -> None:
-    raw = {"signed": samples.SIGNED_EXE, "encoded": samples.ENCODED_FORWARD}[name]
+    raw = SEALED[name]
     assessed = screened(raw)
     assert assessed.verdict.action is Action.QUARANTINE
     assert assessed.content is raw

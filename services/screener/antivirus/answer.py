@@ -45,8 +45,8 @@ _OF_THE_CONTENT = (
 
 def read_answer(line: str) -> Answer:
     """Return what a reply line without its end says. Raise Unavailable for an error that will pass."""
-    number, colon, rest = line.partition(": ")
-    text = rest if colon and number.isdigit() else line
+    number, _, rest = line.partition(": ")
+    text = rest if number.isdigit() else line
     text = text.removeprefix("stream: ").strip()
     if text == "OK":
         return Answer(State.CLEAN)
