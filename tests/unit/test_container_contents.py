@@ -3,6 +3,7 @@
 import bz2
 import lzma
 import struct
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -332,3 +333,45 @@ def test_a_folder_of_an_image_that_contains_itself_is_listed_once() -> None:
 def test_a_piece_of_an_archive_is_said(name: str) -> None:
     assert Sign.VOLUME in look_inside(b"a later piece", (name,)).signs
     assert Sign.VOLUME in look_inside(archives.zip_of({"a": b""}), (name,)).signs
+
+
+def test_a_java_archive_is_one_behind_anything_and_in_any_order() -> None:
+    jar = archives.zip_of({"A.class": b"x", "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0"})
+    for octets in (jar, b"GIF89a" + bytes(50) + jar):
+        assert "application/java-archive" in {inside.declared for inside in look_inside(octets).inside}
+    sources = archives.zip_of({"src/META-INF/MANIFEST.MF": b"x"})
+    assert {inside.declared for inside in look_inside(sources).inside} == {""}
+
+
+def test_the_end_of_a_very_long_name_is_kept() -> None:
+    (inside,) = look_inside(archives.zip_of({"a/" * 600 + "x.js": b"x"})).inside
+    assert inside.names[0].endswith("/x.js")
+
+
+def _summed(archive: bytes, *, signed: bool) -> bytes:
+    header = archive[:148] + b" " * 8 + archive[156:512]
+    total = sum(octet - 256 * (signed and octet > 127) for octet in header)
+    return archive[:148] + b"%06o\0 " % total + archive[156:]
+
+
+def test_a_tar_of_a_program_that_counts_octets_as_signed_is_read() -> None:
+    plain = tarfile.TarInfo("gr\u00fc\u00dfe.js").tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+    assert _summed(plain, signed=False) == plain
+    contents = look_inside(_summed(plain, signed=True))
+    assert contents.inside[0].names == ("gr\u00fc\u00dfe.js",)
+    assert not contents.signs
+
+
+def test_a_tar_goes_on_after_a_header_that_is_damaged() -> None:
+    contents = look_inside(b"X" + archives.tar_of({"a.txt": b"x"})[1:] + archives.tar_of({"x.js": b"x"}))
+    assert "x.js" in {name for inside in contents.inside for name in inside.names}
+    assert contents.signs == {Sign.MALFORMED}
+
+
+def test_a_line_end_in_a_path_of_a_tar_does_not_hide_its_ending() -> None:
+    records = b"20 path=a.txt\nb.js\n\n"
+    assert len(records) == 20
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, len(records)
+    packed = info.tobuf(tarfile.USTAR_FORMAT) + records.ljust(512, b"\0") + archives.tar_of({"short": b"x"})
+    assert any("a.txt\nb.js" in name for inside in look_inside(packed).inside for name in inside.names)

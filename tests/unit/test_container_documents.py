@@ -82,6 +82,13 @@ NATIVE = documents.native(b"evil.exe", EXE)
         ),
         pytest.param(b"<a download=evil.exe href='" + DATA_URI + b"'>", "evil.exe", id="html, saved as"),
         pytest.param(CALENDAR, "plan.exe", id="calendar"),
+        pytest.param(
+            CALENDAR.replace(b"ATTACH;", b'ATTACH;X-A="a:b";'), "plan.exe", id="calendar, a colon in a parameter"
+        ),
+        pytest.param(
+            b"BEGIN:VCARD\r\nitem1.PHOTO;ENCODING=b:" + base64.b64encode(EXE) + b"\r\n", None, id="card, a group"
+        ),
+        pytest.param(b"BEGIN:VCARD\r\nPHOTO:" + DATA_URI + b"\r\n", None, id="card, an address"),
         pytest.param(archives.zip_of({"a.eml": with_exe("evil.exe")}), "evil.exe", id="mail in zip"),
         pytest.param(
             archives.zip_of(

@@ -21,8 +21,8 @@ class _Entry(NamedTuple):
 
 
 def is_tar(octets: bytes) -> bool:
-    """Return whether the first block is a header: only its checksum tells the old format."""
-    return _entry(octets, 0) is not None
+    """Return whether the first block is a header: only its checksum tells the old format, the new one says so."""
+    return octets.startswith(b"ustar", 257) or _entry(octets, 0) is not None
 
 
 def read_tar(octets: bytes) -> Iterator[Found]:
@@ -32,9 +32,10 @@ def read_tar(octets: bytes) -> Iterator[Found]:
     while position + _BLOCK <= len(octets):
         entry = _entry(octets, position)
         if entry is None:
-            if octets[position:].strip(b"\0"):
-                yield Sign.MALFORMED
-            return
+            if octets[position : position + _BLOCK].strip(b"\0"):
+                yield Sign.MALFORMED  # tar goes on with the next header that it finds
+            position += _BLOCK
+            continue
         end = entry.start + entry.size
         if end > len(octets):
             yield Sign.MALFORMED
@@ -57,8 +58,9 @@ def _entry(octets: bytes, position: int) -> _Entry | None:
         return None
     checksum = _number(header[148:156])
     total = sum(header) - sum(header[148:156]) + 8 * 32
+    signed = total - 256 * sum(octet > 127 for octet in header[:148] + header[156:])  # as some old programs count
     size = _number(header[124:136])
-    if checksum != total or size is None or size < 0:
+    if checksum not in {total, signed} or size is None or size < 0:
         return None
     name = header[:100].partition(b"\0")[0]
     prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
@@ -80,8 +82,14 @@ def _number(field: bytes) -> int | None:
 def _pax_paths(records: bytes) -> list[bytes]:
     """Return the paths among records `length key=value LF`."""
     found = []
-    for line in records.split(b"\n")[:1000]:
-        key, equals, value = line.partition(b" ")[2].partition(b"=")
+    at = 0
+    for _ in range(1000):
+        digits = records[at : at + 20].partition(b" ")[0]
+        length = int(digits) if digits.isdigit() else 0
+        if length < len(digits) + 2:
+            break
+        key, equals, value = records[at + len(digits) + 1 : at + length].removesuffix(b"\n").partition(b"=")
+        at += length
         if equals and key in {b"path", b"GNU.sparse.name"}:
             found.append(value)
     return found

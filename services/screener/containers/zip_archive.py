@@ -27,6 +27,8 @@ MOST = 3000
 _SIZES_FOLLOW = 8
 _MASKED = 0x2000
 _LONGEST = 1024
+"""Octets of a name that are looked at: the last ones, which tell what opens it."""
+_MANIFEST = b"META-INF/MANIFEST.MF"
 _STORED, _DEFLATE, _BZIP2, _LZMA, _OLD_ZSTD, _ZSTD, _XZ = 0, 8, 12, 14, 20, 93, 95
 
 
@@ -51,6 +53,8 @@ def read_zip(octets: bytes) -> Iterator[Found]:
     entries = list(islice(directory_entries(octets, directory), MOST))
     if _is_doubtful(octets, directory, len(entries)):
         yield Sign.MALFORMED
+    if any(entry.name.upper() == _MANIFEST for entry in entries):
+        yield Member((), type="application/java-archive")  # whatever it begins as, and wherever the manifest stands
     taken: list[tuple[int, int]] = []
     for entry in entries:
         local = local_header(octets, entry.local)
@@ -98,7 +102,7 @@ def _member(octets: bytes, entry: Header, local: Header | None) -> Iterator[Foun
     """Yield a member in every reading: two where the method is said to be one and the data are another."""
     headers = (entry,) if local is None else (entry, local)
     raw = (name for header in headers for name in (header.name, header.unicode_name))
-    names = tuple(dict.fromkeys(decode_octets(name[:_LONGEST]) for name in raw if name))
+    names = tuple(dict.fromkeys(decode_octets(name[-_LONGEST:]) for name in raw if name))
     encrypted = any(header.is_encrypted for header in headers)
     if encrypted or local is None or all(header.name.endswith(b"/") and not entry.size for header in headers):
         yield Member(names, entry.size, encrypted)

@@ -29,7 +29,9 @@ _SVG = re.compile(
 """A drawing from its first element on, whatever stands before."""
 _PROLOGUE = 64 * 1024
 _ATTACH = re.compile(
-    rb"^(?:ATTACH|PHOTO|LOGO|SOUND|KEY)((?:;[^:\r\n]{0,2000})?):([A-Za-z0-9+/=]{16,})\r?$", re.MULTILINE | re.IGNORECASE
+    rb"^(?:[\w-]{1,80}\.)?(?:ATTACH|PHOTO|LOGO|SOUND|KEY)((?:;(?:[^:\"\r\n]|\"[^\"\r\n]*+\"){0,2000}+)?+)"
+    rb":(?:data:[^,\r\n]{0,200},)?([A-Za-z0-9+/=]{16,})\r?$",
+    re.MULTILINE | re.IGNORECASE,
 )
 _PARAMETER = re.compile(rb";(?:x-)?(?:filename|apple-filename)=\"?([^;:\"]{1,255})", re.IGNORECASE)
 _TYPE = re.compile(rb";fmttype=\"?([^;:\"]{1,100})", re.IGNORECASE)
@@ -78,7 +80,8 @@ def is_calendar(octets: bytes) -> bool:
     """Return whether it is a calendar or a card with a file in it."""
     head = octets[:256].lstrip(b"\xef\xbb\xbf \r\n\t").upper()
     return (
-        head.startswith((b"BEGIN:VCALENDAR", b"BEGIN:VCARD")) and re.search(rb"(?i)ENCODING=\"?B", octets) is not None
+        head.startswith((b"BEGIN:VCALENDAR", b"BEGIN:VCARD"))
+        and re.search(rb"(?i)ENCODING=\"?B|;base64,", octets) is not None
     )
 
 
