@@ -3,16 +3,15 @@
 import getpass
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from services.cli.shown import first_of, moment, plain, recipients
 from shared.broker import quarantine
 from shared.broker.decision import Decided, Decision
 from shared.broker.port import Entry, Kept, Operator, Reindexed
@@ -48,15 +47,15 @@ def list_kept(as_json: AsJson = False, config: ConfigOption = None) -> None:
         return
     shown = table("id", "accepted", "until", "direction", "from", "to", "octets", "reason", numbers=("octets",))
     for entry in entries:
-        until = "" if entry.kept_at is None else _time(entry.kept_at + retention)
+        until = "" if entry.kept_at is None else moment(entry.kept_at + retention)
         item, octets, reason = entry.item, str(entry.octets), entry.reason or ""
         if item is None:
             row = ("?", "", until, "", "", "", octets, reason or "does not decode")
         else:
             sender = item.envelope.sender or "<>"
-            times = _time(item.accepted_at), until
-            row = (item.id, *times, item.origin.direction, sender, _to(item), octets, reason)
-        shown.add_row(*(_plain(text) for text in row))
+            times = moment(item.accepted_at), until
+            row = (item.id, *times, item.origin.direction, sender, recipients(item), octets, reason)
+        shown.add_row(*(plain(text) for text in row))
     console().print(shown)
 
 
@@ -102,7 +101,7 @@ def show(
         out.print()
         header = content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
         for line in header.split("\r\n"):
-            out.print(_plain(line))
+            out.print(plain(line))
 
 
 @app.command()
@@ -163,9 +162,9 @@ def audit(as_json: AsJson = False, config: ConfigOption = None) -> None:
         return
     shown = table("at", "by", "did", "id", "from", "to", "octets", "kept for", numbers=("octets",))
     for each in found:
-        people = (each.sender or "<>", _first_of(each.recipients))
-        row = (_time(each.at), each.by, each.decided, each.id, *people, str(each.octets), each.reason or "")
-        shown.add_row(*(_plain(text) for text in row))
+        people = (each.sender or "<>", first_of(each.recipients))
+        row = (moment(each.at), each.by, each.decided, each.id, *people, str(each.octets), each.reason or "")
+        shown.add_row(*(plain(text) for text in row))
     console().print(shown)
 
 
@@ -232,8 +231,8 @@ def _facts(kept: Kept, item: Item, octets: int, retention: float) -> Table:
         "id": item.id,
         "kept in": kept.queue,
         "reason": kept.reason or item.reason or "",
-        "kept until": "" if kept.kept_at is None else _time(kept.kept_at + retention),
-        "accepted": f"{_time(item.accepted_at)} ({item.origin})",
+        "kept until": "" if kept.kept_at is None else moment(kept.kept_at + retention),
+        "accepted": f"{moment(item.accepted_at)} ({item.origin})",
         "client": f"{client.address} {client.helo or ''} {client.user or ''}".strip() if client else "",
         "from": item.envelope.sender or "<>",
         "to": ", ".join(recipient.address for recipient in item.envelope.recipients),
@@ -242,7 +241,7 @@ def _facts(kept: Kept, item: Item, octets: int, retention: float) -> Table:
         "octets": str(octets),
     }
     for name, text in rows.items():
-        shown.add_row(name, _plain(text))
+        shown.add_row(name, plain(text))
     return shown
 
 
@@ -251,23 +250,5 @@ def _parts(item: Item) -> Table:
     for part in item.verdict.parts if item.verdict else ():
         types = (part.declared_type, part.detected_type)
         row = (part.path, ", ".join(part.names), *types, str(part.size), part.action, part.rule or "")
-        shown.add_row(*(_plain(text) for text in row))
+        shown.add_row(*(plain(text) for text in row))
     return shown
-
-
-def _to(item: Item) -> str:
-    return _first_of([recipient.address for recipient in item.envelope.recipients])
-
-
-def _first_of(addresses: Sequence[str]) -> str:
-    first, *others = addresses
-    return f"{first} +{len(others)}" if others else first
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _plain(text: str) -> Text:
-    """Return what a stranger wrote without anything that a terminal would obey."""
-    return Text("".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in text))

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from typing import Annotated
 
+import msgspec
 import typer
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from services.cli.shown import moment, plain, recipients
 from shared.broker import rescreen as again
 from shared.broker.adapters import shown_url
-from shared.broker.port import Depth
+from shared.broker.port import Depth, Entry, Kept
 from shared.config.model import Config
+from shared.model import Place
 
 app = typer.Typer(no_args_is_help=True, help="Mail in the queues.")
 
@@ -38,6 +41,35 @@ def status(
 
 
 @app.command()
+def parked(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with the whole history.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List what no stage could handle and was parked in mail.dead: why, how often it was tried, and the last errors.
+
+    Nothing is changed. Such a message stays there until somebody decides about it.
+
+    Example: `sluice queue parked --json`
+    """
+    found = run(_parked(load_config(config)))
+    if as_json:
+        for entry in found:
+            line = {"id": entry.item.id if entry.item else None, "octets": entry.octets, "reason": entry.reason}
+            typer.echo(msgspec.json.encode({**line, "item": entry.item}).decode())
+        return
+    shown = table("id", "accepted", "from", "to", "octets", "tries", "reason", numbers=("octets", "tries"))
+    for entry in found:
+        item, reason = entry.item, entry.reason or ""
+        if item is None:
+            row = ("?", "", "", "", str(entry.octets), "", reason)
+        else:
+            people = (item.envelope.sender or "<>", recipients(item))
+            row = (item.id, moment(item.accepted_at), *people, str(entry.octets), str(item.attempt), reason)
+        shown.add_row(*(plain(text) for text in row))
+    console().print(shown)
+
+
+@app.command()
 def rescreen(config: ConfigOption = None) -> None:
     """Run the rules again over everything that waits for delivery, such as after a change of them.
 
@@ -53,6 +85,18 @@ def rescreen(config: ConfigOption = None) -> None:
     shown.add_section()
     shown.add_row("total", str(sum(moved.values())), style="bold")
     console().print(shown)
+
+
+async def _parked(config: Config) -> list[Entry]:
+    async with operating(config) as operator:
+        return [_entry(kept) async for kept in operator.kept([Place.DEAD])]
+
+
+def _entry(kept: Kept) -> Entry:
+    message = kept.message
+    if message is None:
+        return Entry(kept.queue, None, len(kept.body), kept.reason, kept.kept_at)
+    return Entry(kept.queue, message.item, len(message.content), kept.reason or message.item.reason, kept.kept_at)
 
 
 async def _rescreen(config: Config) -> dict[str, int]:

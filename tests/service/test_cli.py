@@ -9,10 +9,24 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.broker import sqlite
-from shared.model import Action, Client, Envelope, Item, Message, Origin, PartReport, Place, Recipient, Send, Verdict
+from shared.model import (
+    Action,
+    Attempt,
+    Client,
+    Envelope,
+    Item,
+    Message,
+    Origin,
+    PartReport,
+    Place,
+    Recipient,
+    Send,
+    Verdict,
+)
 from tests.support.cli import Done, configured, sluice
 from tests.support.processes import ROOT
 
@@ -212,6 +226,29 @@ def test_quarantine_and_queue_status(tmp_path: Path) -> None:
     assert "mail.dead" not in rows
     assert "mail.dead" in sluice("queue", "status", "--all", cwd=tmp_path).out
     assert sluice("queue", "rescreen", cwd=tmp_path).out.split() == ["queue", "sent", "back", "total", "0"]
+
+
+def test_what_is_parked_is_shown_with_its_evidence(tmp_path: Path) -> None:
+    """On the embedded broker there is no other way to see it; what does not decode is there as well."""
+    configured(tmp_path)
+    text = "IsolationError: child process was killed by signal 11\x1b"
+    poison = msgspec.structs.replace(item(1).tried(Attempt(at=1.0, stage="screen", text=text)), reason=f"last: {text}")
+
+    async def park() -> None:
+        broker = await sqlite.open_broker(tmp_path / "queue.db")
+        await broker.publish([Send(Place.DEAD, Message(poison, CONTENT))])
+        await broker.park(b"not ours", "no line feed")
+        await broker.close()
+
+    asyncio.run(park())
+    one, two = [json.loads(line) for line in sluice("queue", "parked", "--json", cwd=tmp_path).out.splitlines()]
+    assert (one["id"], one["octets"], one["item"]["history"][0]["text"]) == (poison.id, len(CONTENT), text)
+    assert two == {"id": None, "octets": 8, "reason": "no line feed", "item": None}
+    shown = sluice("queue", "parked", cwd=tmp_path).out
+    for part in (poison.id, "b@example.org +1", "last: IsolationError", "no line feed"):
+        assert part in shown
+    assert "\x1b" not in shown
+    assert sluice("queue", "status", cwd=tmp_path).out.count("mail.dead") == 1
 
 
 def test_no_command_forgets_mail_before_its_time(tmp_path: Path) -> None:
