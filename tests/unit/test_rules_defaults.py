@@ -21,10 +21,11 @@ OF_TEN = {
 NEWER = (
     "img vhd vhdx wim appx appxbundle msix msixbundle appinstaller application appref-ms library-ms search-ms "
     "searchConnector-ms settingcontent-ms wsb mjs xbap website psd1 psm1 cdxml py pyw pyz scpt command terminal "
-    "workflow inetloc fileloc webloc rdp iqy slk ex_ desktop run appimage elf macho"
+    "workflow inetloc fileloc webloc rdp iqy slk ex_ desktop run appimage elf macho appcontent-ms "
+    "deskthemepack diagcfg diagpkg dmg dqy ocx oqy rqy theme themepack"
 )
 TIER_2 = (
-    "one onepkg docm dotm xlsm xltm xlam xlsb pptm potm ppam ppsm sldm xla ppa html htm shtml xhtml mht mhtml svg svgz "
+    "one onepkg docm dotm xlsm xltm xlam xlsb pptm potm ppam ppsm sldm xla ppa html htm shtml xhtml xht mht mhtml svg svgz "
     "rar ace arj cab lzh lha z xz iso"
 )
 BANNED_TYPES = {
