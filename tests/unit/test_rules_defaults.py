@@ -25,8 +25,8 @@ NEWER = (
     "deskthemepack diagcfg diagpkg dmg dqy ocx oqy rqy theme themepack"
 )
 TIER_2 = (
-    "one onepkg docm dotm xlsm xltm xlam xlsb pptm potm ppam ppsm sldm xla ppa html htm shtml xhtml xht mht mhtml svg svgz "
-    "rar ace arj cab lzh lha z xz iso"
+    "one onepkg docm dotm xlsm xltm xlam xlsb pptm potm ppam ppsm sldm xla ppa html htm shtml xhtml xht mht mhtml svg "
+    "svgz rar ace arj cab lzh lha z xz iso"
 )
 BANNED_TYPES = {
     "exe": [
