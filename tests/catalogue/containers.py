@@ -40,6 +40,7 @@ def _locked() -> list[Case]:
         attached(57, "doc", documents.compound({"WordDocument": bytes(11) + b"\1" + bytes(20)}), _LOCKED),
         attached(57, "xls", documents.compound({"Workbook": b"\x2f\0\2\0\0\0"}), _LOCKED),
         attached(57, "ppt", documents.compound({"Current User": bytes(12) + b"\xdf\xc4\xd1\xf3"}), _LOCKED),
+        attached(57, "pdf", documents.pdf(b"<</Encrypt<</Filter/Standard/R 3>>>>"), _LOCKED),
         attached(57, "odt", zip_of({"mimetype": b"x", "META-INF/manifest.xml": b"<x:encryption-data/>"}), _LOCKED),
     ]
 
@@ -66,6 +67,7 @@ def _lies() -> list[Case]:
     zombie = zip_with(*zip_entry(b"a.txt", packed, size=len(EXE), crc=zlib.crc32(EXE)))
     return [
         attached(59, "another name in the directory", zip_with(local, its_entry), INSIDE),
+        attached(59, "another harmless name", zip_with(local, zip_entry(b"b.txt", b"harmless")[1]), _BROKEN),
         attached(59, "not in the directory", zip_with(local + hidden, entry), INSIDE),
         attached(59, "two archives", zip_with(hidden, its_entry) + plain, INSIDE),
         attached(59, "appended", plain + hidden, INSIDE),

@@ -33,6 +33,9 @@ SEEDS = [
     documents.onenote(b"text", EXE),
     documents.pdf(documents.embedded(EXE), compressed=b"1 0 <</S/Launch>>"),
     b"<svg><image href='data:a/b;base64," + base64.b64encode(EXE) + b"'/></svg>",
+    documents.pdf(
+        b"<</Encrypt<</Filter/Standard/R 3/Length 128/P -4/U(%s)/O(%s)>>/ID[<00>]>>" % (b"u" * 32, b"o" * 32)
+    ),
     archives.zip_of({"a.eml": with_exe()}),
 ]
 STARTS = [

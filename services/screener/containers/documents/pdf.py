@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
+from services.screener.containers.documents.pdf_password import encryption, opens_without
 from services.screener.containers.member import CHUNK, Found, Member, Sign
 from services.screener.containers.streams import stored
 from services.screener.mime.words import decode_octets
@@ -30,11 +31,12 @@ def is_pdf(octets: bytes) -> bool:
 
 
 def read_pdf(octets: bytes) -> Iterator[Found]:
-    """Yield embedded files and the names of all, and what the document would do."""
+    """Yield embedded files and the names of all, what the document would do, and whether it needs a password."""
     plain: list[bytes] = []
     between: list[tuple[int, int]] = []
     end = 0
     left = _OBJECTS
+    holds_files = False
     last = octets.rfind(b"endstream")
     for number, (start, dictionary) in enumerate(_streams(octets)):
         between.append((end, start))
@@ -47,6 +49,7 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
             left -= len(objects)
             plain.append(_unescaped(objects))
         elif b"EmbeddedFile" in dictionary:
+            holds_files = True
             yield Member((), open=partial(_file, octets, start, dictionary))
     if left <= 0:
         yield Sign.OVER_LIMIT
@@ -56,6 +59,8 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
         plain.insert(0, octets)
     if tells or any(_ESCAPE.search(octets, *gap) for gap in between):
         plain.append(_unescaped(b"".join(octets[start:end] for start, end in between)))
+    if any(_needs_password(text, octets, holds_files=holds_files) for text in (octets, *plain)):
+        yield Sign.ENCRYPTED
     for text in plain:
         yield from _said(text)
 
@@ -85,6 +90,12 @@ def _said(text: bytes) -> Iterator[Found]:
         names = [decode_octets(match[1] or bytes.fromhex(_even(match[2]))) for match in _NAMED.finditer(text)]
         files = (name.replace("\0", "").lstrip("þÿ") for name in dict.fromkeys(names) if "://" not in name)
         yield from (Member((name,)) for name in islice(files, 1000))
+
+
+def _needs_password(text: bytes, octets: bytes, *, holds_files: bool) -> bool:
+    """Return whether nobody can look into a file, or nothing here can into the files that it holds."""
+    dictionary = encryption(text)
+    return dictionary is not None and (holds_files or not opens_without(dictionary, octets))
 
 
 def _even(digits: bytes) -> str:
