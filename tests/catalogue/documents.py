@@ -140,7 +140,7 @@ def _pages() -> list[Case]:
             70,
             "GIF and jar",
             b"GIF89a" + bytes(90) + zip_of({"META-INF/MANIFEST.MF": b"x", "a.jar": b"x"}),
-            "member:jar",
+            "member:application/java-archive",
         ),
         attached(70, "PDF and zip", PDF + zip_of({"x.exe": EXE}), INSIDE, "a.pdf"),
         attached(70, "PDF behind something", b"junk" * 20 + documents.pdf(b"<</S/Launch/F(cmd)>>"), "active:launch"),
