@@ -104,6 +104,10 @@ def test_what_a_rar_archive_says_of_itself(archive: bytes, sign: Sign) -> None:
         pytest.param(b"!\0-lh5-" + bytes(50), id="lzh"),
         pytest.param(b"ALZ\x01" + bytes(50), id="alz"),
         pytest.param(b"EGGA" + bytes(50), id="egg"),
+        pytest.param(b"!<arch>\ndebian-binary   " + bytes(50), id="deb"),
+        pytest.param(b"\xed\xab\xee\xdb" + bytes(50), id="rpm"),
+        pytest.param(b"xar!" + bytes(50), id="xar"),
+        pytest.param(b"070701" + b"0" * 104 + b"x.js\0", id="cpio"),
         pytest.param(b"\x60\xea\x2b\0\x22\x0b\x01\x0b\x10\0\2" + bytes(50), id="arj"),
     ],
 )
@@ -329,7 +333,7 @@ def test_a_folder_of_an_image_that_contains_itself_is_listed_once() -> None:
     assert types(contents) == {"A.EXE": EXE_TYPE}
 
 
-@pytest.mark.parametrize("name", ["a.zip.001", "a.r00", "a.part01.rar", "a.z01"])
+@pytest.mark.parametrize("name", ["a.zip.001", "a.001", "a.r00", "a.part01.rar", "a.z01", "a.a01", "a.c00"])
 def test_a_piece_of_an_archive_is_said(name: str) -> None:
     assert Sign.VOLUME in look_inside(b"a later piece", (name,)).signs
     assert Sign.VOLUME in look_inside(archives.zip_of({"a": b""}), (name,)).signs

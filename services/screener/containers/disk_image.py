@@ -1,5 +1,6 @@
 """Disk images: ISO 9660 with Joliet is read (ECMA-119); UDF, virtual disks and other images are only recognised."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -9,6 +10,11 @@ from services.screener.containers.streams import stored
 from services.screener.mime.words import decode_octets
 
 _SECTOR = 2048
+_MARKS = (
+    *(b"conectix", b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb"),
+    *(b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ", b"xar!", b"!<arch>\ndebian", b"\xed\xab\xee\xdb"),
+)
+_CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}[^\0]{1,4096}\0")
 _MOST = 3000
 _DEPTH = 32
 
@@ -85,10 +91,9 @@ def _record(octets: bytes, at: int) -> _Record | None:
 def is_closed(octets: bytes) -> bool:
     """Return whether it is an image or archive in a form that nothing here looks into (SCREENING 60, 61)."""
     return (
-        octets.startswith(
-            (b"conectix", b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb", b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ")
-        )
+        octets.startswith(_MARKS)
         or octets[:4] in {b"LZIP", b"ZOO "}
+        or _CPIO.match(octets) is not None
         or octets.startswith((b"conectix", b"koly"), max(0, len(octets) - 512))
         or octets.startswith((b"BEA01", b"NSR02", b"NSR03"), 16 * _SECTOR + 1)
         or octets.startswith(b"**ACE**", 7)

@@ -59,7 +59,9 @@ _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
 )
 SINGLE = frozenset({read_gzip, read_bzip2, read_xz, read_zstd})
 """Readers of files that hold one file: it is also called what the file is called without its suffix."""
-_VOLUME = re.compile(r"\.(?:7z|zip|rar|arj|tar)\.\d{3}$|\.(?:r|z)\d\d$|\.part0*[0-9]{1,4}\.rar$", re.IGNORECASE)
+_VOLUME = re.compile(
+    r"\.(?:7z|zip|rar|arj|tar)\.\d{3}$|\.(?:[rz]\d|[ac]0)\d$|\.00[1-9]$|\.part0*[0-9]{1,4}\.rar$", re.IGNORECASE
+)
 
 
 def readers_for(octets: bytes, *, inside: bool = False) -> list[Reader]:
