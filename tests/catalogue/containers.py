@@ -144,6 +144,7 @@ def _windows() -> list[Case]:
     roots = {"libraryDescription": "library-ms", "persistedQuery": "search-ms", "PCSettings": "settingcontent-ms"}
     return [
         attached(62, "a program", documents.onenote(b"text", EXE), BY_CONTENT),
+        attached(62, "a name", documents.onenote(b"text", name="x.exe", source="C:\\x"), INSIDE),
         attached(62, "a section", documents.onenote(b"text"), "content:application/onenote"),
         attached(63, "lnk", link, "content:application/x-ms-shortcut"),
         attached(63, "lnk in zip", zip_of({"a": link}), "member:application/x-ms-shortcut"),

@@ -118,9 +118,16 @@ def rtf(content: bytes, name: bytes = b"Package") -> bytes:
     return b"{\\rtf1\\ansi hello {\\object\\objemb{\\*\\objclass X}{\\*\\objdata {\\par}" + lines.encode() + b"}}}"
 
 
-def onenote(*contents: bytes) -> bytes:
-    """Return a OneNote section with files in it."""
+def onenote(*contents: bytes, name: str = "", source: str = "") -> bytes:
+    """Return a OneNote section with files in it; with a name there is the object that says what one is called."""
     out = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + bytes(1024)
+    if name:
+        # the file's container, its name, its source, a flag, a colour: numbers first, then the values of those with any
+        out += struct.pack("<H5I", 5, 0x20001D9B, 0x1C001D9C, 0x1C001D9D, 0x88001C09, 0x14001C01)
+        for text in (name, source):
+            value = text.encode("utf-16-le") + b"\0\0"
+            out += struct.pack("<I", len(value)) + value
+        out += struct.pack("<I", 0xFF000000)
     for content in contents:
         out += bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + struct.pack("<Q", len(content)) + bytes(12) + content
     return out

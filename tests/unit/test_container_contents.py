@@ -56,9 +56,17 @@ def test_a_7z_archive_with_encrypted_names_is_said_to_be_encrypted(tmp_path: Pat
     assert contents.inside == ()
 
 
-def test_a_7z_archive_by_a_method_unknown_here_is_named_and_said(tmp_path: Path) -> None:
-    commands = {"7z": [["7z", "a", "-m0=PPMd", "OUT.7z", "."]]}
-    contents = look_inside(archives.made_by("7z", tmp_path, commands))
+UNKNOWN = {
+    "7z": ["7z", "a", "-m0=PPMd", "OUT.7z", "."],
+    "7z-deflate64": ["7z", "a", "-m0=Deflate64", "OUT.7z", "."],
+    "zip": ["7z", "a", "-tzip", "-mm=PPMd", "OUT.zip", "."],
+    "zip-deflate64": ["7z", "a", "-tzip", "-mm=Deflate64", "OUT.zip", "."],
+}
+
+
+@pytest.mark.parametrize("tool", UNKNOWN)
+def test_an_archive_by_a_method_unknown_here_is_named_and_said(tool: str, tmp_path: Path) -> None:
+    contents = look_inside(archives.made_by(tool, tmp_path, {tool: [UNKNOWN[tool]]}))
     assert contents.signs == {Sign.UNREADABLE}
     assert set(archives.FILES) <= names(contents)
 

@@ -57,6 +57,8 @@ NATIVE = documents.native(b"evil.exe", EXE)
         pytest.param(documents.rtf(EXE, b"X.1").replace(b"objdata ", b"objdata0 "), None, id="rtf, a number"),
         pytest.param(documents.rtf(EXE, b"X.1").replace(b"objdata ", b"objdata"), None, id="rtf, no space"),
         pytest.param(documents.onenote(b"text", EXE), None, id="onenote"),
+        pytest.param(documents.onenote(EXE, name="größe.exe", source="C:\\a\\b.txt"), "größe.exe", id="onenote, named"),
+        pytest.param(documents.onenote(EXE, name="a.txt", source="Z:\\x.hta"), "Z:\\x.hta", id="onenote, its source"),
         pytest.param(documents.pdf(documents.embedded(EXE)), None, id="pdf"),
         pytest.param(documents.pdf(documents.embedded(EXE, packed=False)), None, id="pdf, not packed"),
         pytest.param(
@@ -225,6 +227,7 @@ def test_what_a_document_says_of_itself(document: bytes, sign: Sign) -> None:
         b"\x09\x04\x06\0\0\0\x10\0\0\0",
         b"<html><p>Data: 12/03/2024, ore 10&#39;</p><svg/><b onclick=x></html>",
         documents.onenote(b"some text"),
+        documents.onenote(b"some text", name="a.txt", source="C:\\a.txt"),
     ],
 )
 def test_ordinary_documents_have_no_sign(document: bytes) -> None:
@@ -236,6 +239,12 @@ def test_names_of_files_in_a_pdf_are_seen_and_addresses_are_none() -> None:
     assert names(look_inside(documents.pdf(compressed=b"1 0 " + NAMED_FILE))) == {"run.exe"}
     form = NAMED_FILE.replace(b"run.exe", b"http://www.example.com")
     assert names(look_inside(documents.pdf(form))) == set()
+
+
+def test_text_far_from_the_name_of_a_file_in_onenote_is_none() -> None:
+    text = "www.example.com".encode("utf-16-le") + b"\0\0"
+    section = documents.onenote(b"x", name="a.txt", source="C:\\a.txt") + len(text).to_bytes(4, "little") + text
+    assert names(look_inside(section)) == {"a.txt", "C:\\a.txt"}
 
 
 def test_a_windows_installer_by_its_class() -> None:
