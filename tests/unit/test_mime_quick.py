@@ -4,14 +4,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.screener.assess import House, assess
 from services.screener.containers.formats import readers_for
 from services.screener.identity.magic import _TABLE
 from services.screener.identity.recognise import recognise
 from services.screener.mime.quick import is_only_text
 from services.screener.mime.tree import parse
-from services.screener.rules import compile_rules, lets_text_pass
+from services.screener.rules import Correspondents, compile_rules, for_people, lets_text_pass
 from services.screener.screening import screen
-from shared.config.model import Rules
+from shared.config.model import Rules, Screener
+from shared.config.screen_rule import ScreenRule
+from shared.config.units import Size
 from shared.model import Action, Direction
 from tests.catalogue.case import Case
 from tests.catalogue.test_catalogue import CASES
@@ -199,3 +202,24 @@ def test_no_case_of_the_catalogue_with_a_finding_passes_unread(case: Case) -> No
 )
 def test_rules_on_texts_forbid_the_fast_path(rules: Rules, *, passes: bool) -> None:
     assert lets_text_pass(compile_rules(rules, Direction.INBOUND)) is passes
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ScreenRule(name="mine", action="quarantine", body=("Hi",)),
+        ScreenRule(name="mine", action="quarantine", subject=("Unterlagen",)),
+        ScreenRule(name="mine", action="quarantine", senders=("example.org",)),
+        ScreenRule(name="mine", action="quarantine", message_over=Size(10)),
+        ScreenRule(name="mine", action="quarantine", types=("text/plain",)),
+    ],
+)
+def test_a_rule_of_the_operators_applies_to_what_the_fast_path_would_pass(rule: ScreenRule) -> None:
+    rules = compile_rules(Rules(), Direction.INBOUND, Screener(rule=(rule,)))
+    mine = for_people(rules, Correspondents("alice@example.org", "bob@example.net", verified=False))
+    others = for_people(rules, Correspondents("eve@example.com", "bob@example.net", verified=False))
+    house = House("Example Org", "help@example.org", 86400)
+    assert is_only_text(QUICK[1])
+    verdict = assess(QUICK[1], mine, house, "reference", 0.0).verdict
+    assert (verdict.action, verdict.reasons) == (Action.QUARANTINE, ("rule:mine",))
+    assert lets_text_pass(others) is bool(rule.senders)
