@@ -71,6 +71,13 @@ def test_an_archive_by_a_method_unknown_here_is_named_and_said(tool: str, tmp_pa
     assert set(archives.FILES) <= names(contents)
 
 
+def test_an_image_with_a_second_list_of_files_is_listed_and_said(tmp_path: Path) -> None:
+    command = ["genisoimage", "-quiet", "-udf", "-J", "-input-charset", "utf-8", "-o", "OUT.iso", "."]
+    contents = look_inside(archives.made_by("udf", tmp_path, {"udf": [command]}))
+    assert contents.signs == {Sign.UNREADABLE}
+    assert set(archives.FILES) <= names(contents)
+
+
 RAR5 = archives.rar5(("a.txt", b"hello", {}), ("evil.exe", EXE, {}), ("b.exe", b"????", {"method": 3}))
 RAR4 = archives.rar4(("a.txt", b"hello", {}), ("evil.exe", EXE, {}), ("b.exe", b"????", {"method": 0x33}))
 

@@ -247,6 +247,18 @@ def test_text_far_from_the_name_of_a_file_in_onenote_is_none() -> None:
     assert names(look_inside(section)) == {"a.txt", "C:\\a.txt"}
 
 
+def test_attachments_of_a_message_attached_to_an_outlook_message() -> None:
+    outer, inner = "__attach_version1.0_#00000000/", "__attach_version1.0_#00000001/__substg1.0_"
+    nested = {
+        f"{outer}__substg1.0_3701000D/{inner}3707001F": "größe.exe".encode("utf-16-le"),
+        f"{outer}__substg1.0_3701000D/{inner}37010102": EXE,
+        f"{outer}__substg1.0_3001001F": "letter".encode("utf-16-le"),
+    }
+    contents = look_inside(documents.compound(nested))
+    assert "größe.exe" in names(contents)
+    assert has_program(contents)
+
+
 def test_a_windows_installer_by_its_class() -> None:
     root = bytes.fromhex("84100c0000000000c000000000000046")
     assert "installer.msi" in names(look_inside(documents.compound({"a": b"b"}, root)))

@@ -32,7 +32,12 @@ class _Record(NamedTuple):
 
 
 def read_iso(octets: bytes) -> Iterator[Found]:
-    """Yield every file, as the primary descriptor lists it and as Joliet does."""
+    """Yield every file, as the primary descriptor lists it and as Joliet does; and say if UDF may list others.
+
+    Windows shows what UDF lists where an image has both.
+    """
+    if any(octets.startswith((b"BEA01", b"NSR02", b"NSR03"), number * _SECTOR + 1) for number in range(16, 32)):
+        yield Sign.UNREADABLE
     listed = 0
     for number in range(16, 32):
         start = number * _SECTOR
