@@ -1,7 +1,7 @@
 """The part tree: exact ranges, ordinary mail never ambiguous, what programs read differently always."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.screener.mime.anomaly import Anomaly, Limits
@@ -183,6 +183,7 @@ def test_messages_in_messages_beyond_the_limit_are_noted() -> None:
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=60).map(b"".join))
+@example(b"Content-Transfer-Encoding: base64\r\n=ybegin line=1 name=a\r\n")
 def test_any_octets_give_a_tree_whose_ranges_nest(raw: bytes) -> None:
     parts = parse(raw).parts
     for part in parts:
@@ -191,7 +192,8 @@ def test_any_octets_give_a_tree_whose_ranges_nest(raw: bytes) -> None:
         assert part.body_end <= len(part.source)
         parent = None if part.parent is None else parts[part.parent]
         if parent is not None and parent.source is part.source:
-            assert parent.header.body_start <= start
+            stray = parent.header.stray  # where the body begins to programs that end the header at its first odd line
+            assert (parent.header.body_start if stray is None else stray) <= start
             assert part.body_end <= parent.body_end
 
 
