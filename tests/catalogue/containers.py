@@ -134,6 +134,7 @@ def _images() -> list[Case]:
         attached(61, "wim", b"MSWIM\0\0\0" + bytes(600), "content:application/x-ms-wim"),
         attached(61, "dmg", bytes(1000) + b"koly" + bytes(508), _CLOSED),
         attached(61, "vhd in zip", zip_of({"a": b"conectix" + bytes(600)}), "member:application/x-vhd"),
+        attached(61, "img", bytes(54) + b"FAT12   " + bytes(448) + b"\x55\xaa" + bytes(90), _CLOSED),
         attached(61, "img by name", b"x", "extension:img", "a.img"),
     ]
 

@@ -17,6 +17,8 @@ _MARKS = (
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}[^\0]{1,4096}\0")
 _MOST = 3000
 _DEPTH = 32
+_VOLUMES = ((54, b"FAT1"), (82, b"FAT32"), (3, b"NTFS    "), (3, b"EXFAT   "))
+"""What a boot sector says of its file system, and where."""
 
 
 def is_iso(octets: bytes) -> bool:
@@ -101,6 +103,8 @@ def is_closed(octets: bytes) -> bool:
         or _CPIO.match(octets) is not None
         or octets.startswith((b"conectix", b"koly"), max(0, len(octets) - 512))
         or octets.startswith((b"BEA01", b"NSR02", b"NSR03"), 16 * _SECTOR + 1)
+        or octets.startswith(b"EFI PART\0\0\1\0", 512)
+        or (octets[510:512] == b"\x55\xaa" and any(octets.startswith(mark, at) for at, mark in _VOLUMES))
         or octets.startswith(b"**ACE**", 7)
         or (octets.startswith(b"-l", 2) and octets[4:5] in {b"h", b"z"} and octets[6:7] == b"-")
         or (octets.startswith(b"\x1f\x9d") and octets[2:3] in {b"\x89", b"\x8c", b"\x8e", b"\x8f", b"\x90"})
