@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from services.screener.rules import Finding, compile_rules, defaults, judge
+from services.screener.rules import Finding, compile_rules, defaults, judge, lets_text_pass
 from shared.config.model import Rules, Screener
+from shared.config.screen_rule import ScreenRule
 from shared.errors import ConfigError
 from shared.model import Action, Direction
 
@@ -93,3 +94,23 @@ def test_the_defaults_hold_what_most_mail_systems_block() -> None:
     assert {"exe", "scr", "vbs", "js", "lnk", "iso", "hta", "msi", "jar", "img"} <= defaults.EXTENSIONS
     assert not {"pdf", "docx", "zip", "png", "txt", "p7m", "p7s", "asc", "ics", "eml"} & defaults.EXTENSIONS
     assert set(defaults.TYPES.values()) <= defaults.EXTENSIONS
+
+
+@pytest.mark.parametrize(
+    ("rules", "passes"),
+    [
+        (Rules(), True),
+        (Rules(banned_types=("text/plain",)), False),
+        (Rules(banned_types=("text/html",)), False),
+        (Rules(banned_types=("application/octet-stream",)), False),
+        (Rules(banned_types=("text/calendar",)), True),
+        (Rules(extra_extensions=("html",)), False),
+    ],
+)
+def test_a_text_need_not_be_read_where_no_rule_says_anything_of_it(rules: Rules, passes: bool) -> None:
+    assert lets_text_pass(compile_rules(rules, Direction.INBOUND)) is passes
+
+
+def test_a_rule_of_the_operators_may_say_something_of_any_text() -> None:
+    own = Screener(rule=(ScreenRule(name="a", action="block", subject=("x",)),))
+    assert not lets_text_pass(compile_rules(Rules(), Direction.INBOUND, own))

@@ -11,8 +11,6 @@ from services.screener.rules.ruleset import Finding, RuleSet
 from shared.model import Action
 
 _BODIES = ("text/", "multipart/")
-_MARKUP = frozenset({"htm", "html", "mht", "mhtml", "shtml", "svg", "xhtml"})
-"""Tier 2 in a file; as the text of a message it is what most mail is."""
 _TEXTS = ("text/plain", "text/html", "application/octet-stream")
 """What a text is recognised as; the last if a control character stands in it."""
 _NOTICE = 8192
@@ -199,7 +197,8 @@ def _suspicious(
     page = bool(names) and "text/html" in declared  # a file, though its name has no ending
     text = not page and all(kind.startswith("text/") for kind in declared)
     for kind, found in detected:
-        if found in rules.suspicious_extensions and not (text and found in _MARKUP):
+        # HTML in a file; as the text of a message it is what most mail is
+        if found in rules.suspicious_extensions and not (text and found == "html"):
             return f"content:{kind}"
     return None
 
