@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,8 @@ def test_certificates_only_and_a_detached_signature_hold_nothing(folder: Path) -
 
 
 @pytest.fixture(scope="module")
-def gpg(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return gpg with a key of its own for a@b.example."""
+def gpg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Yield gpg with a key of its own for a@b.example."""
     needed("gpg")
     home = tmp_path_factory.mktemp("gpg")
     home.chmod(0o700)
@@ -102,7 +103,8 @@ def gpg(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     command += ["--trust-model", "always"]
     generate = [*command, "--quick-generate-key", "a@b.example", "default", "default", "never"]
     subprocess.run(generate, check=True, capture_output=True)
-    return command
+    yield command
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
