@@ -57,8 +57,7 @@ def assess(
 ) -> Assessed:
     """Return the verdict on a message and what goes on; where a stripped one is not clean, the stricter action."""
     if lets_text_pass(rules) and is_only_text(raw):
-        screening = Screening(raw, (), _UNREAD)
-        return Assessed(_verdict(screening, now), raw, screening)
+        return Assessed(Verdict(_PASS, now), raw, Screening(raw, (), _UNREAD))
     screening = screen(raw, rules, means.limits, means.look)
     if screening.ruling.action is not Action.STRIP:
         return Assessed(_verdict(screening, now), raw, screening)

@@ -1,6 +1,7 @@
 """Types recognised by content: the first octets tell what a program will do with a file, whatever it is called."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -69,29 +70,34 @@ for _offset, _octets, _type, _extension in _TABLE:
 _ELSEWHERE = tuple(row for row in _TABLE if row[0])
 
 
-def _marks(offset: int) -> bytes:
-    """Return a pattern for the marks of all types that stand so many octets in."""
-    return b"|".join(re.escape(octets) for at, octets, _, _ in _TABLE if at == offset)
+def _marks(offset: int) -> list[bytes]:
+    """Return the marks of all types that stand so many octets in."""
+    return [octets for at, octets, _, _ in _TABLE if at == offset]
+
+
+def _any(marks: Iterable[bytes]) -> bytes:
+    """Return a pattern for any of them."""
+    return b"|".join(map(re.escape, marks))
 
 
 _FIRST = (
     *b"MZ ZM PK RIFF BM #! RE~^ KDMV QFI\xfb ALZ\x01 EGGA 7kSt zPQ LZIP ZOO koly ActiveMime".split(),
     *(b"Windows Registry", b"REGEDIT", b"[Internet", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"),
+    *_marks(0),
 )
 _BEGINNING = re.compile(
-    rb"(?!"
-    + b"|".join(map(re.escape, _FIRST))
-    + rb"|"
-    + _marks(0)
+    # Most texts begin with the first octet of no mark: one look for all.
+    rb"(?!(?=[%b])(?:%b)"
+    % (re.escape(bytes({mark[0] for mark in _FIRST})), _any(_FIRST))
     + rb"|\s{0,255}+(?:\{\\rt|MI[A-Za-z0-9+/]{30}|(?i:begin:v))"
     rb"|..(?:-l|"
-    + _marks(2)
+    + _any(_marks(2))
     + rb"|..(?:"
-    + _marks(4)
+    + _any(_marks(4))
     + rb"|...(?:"
-    + _marks(7)
+    + _any(_marks(7))
     + rb"|.{141}[ 0-7]{8}|.{250}(?:"
-    + _marks(257)
+    + _any(_marks(257))
     + rb")))))"
     rb"(?:[\t\r\n -~\x80-\xff]{32}|[\t\r\n -~\x80-\xff]++\Z)",
     re.DOTALL,
@@ -135,11 +141,14 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     return found or _text(head)
 
 
+_PERCENT = ord("%")
+
+
 def begins_as_text(octets: bytes, start: int) -> bool:
     """Return whether what begins at `start`, without NUL, is text by its first octets and of no known type by any."""
     if _BEGINNING.match(octets, start) is None:
         return False
-    if octets.find(b"%", start, start + 1024) >= 0 and octets.find(b"%PDF-", start, start + 1024) >= 0:
+    if octets.find(_PERCENT, start, start + 1024) >= 0 and octets.find(b"%PDF-", start, start + 1024) >= 0:
         return False
     size = len(octets) - start
     if size <= 512:

@@ -20,7 +20,7 @@ _SIGNATURE = rb"(?:DKIM-Signature|X-Google-DKIM-Signature|ARC-[A-Za-z-]++):"
 _PLAIN = b"(?:%b){0,300}+" % b"|".join(
     (
         rb"[BE-WYZbe-wyz0-9][A-Za-z0-9-]*+:" + _REST,
-        rb"[ \t]++(?!(?i:content-))[^ \t\r\n]" + _REST,
+        rb"[ \t]++(?![Cc](?i:ontent-))[^ \t\r\n]" + _REST,
         rb"%b%b(?:[ \t]++[^ \t\r\n]%b)*+" % (_SIGNATURE, _REST, _REST),
         rb"[ADXadx][A-Za-z0-9-]*+:" + _REST,
         rb"[Cc](?!(?i:ontent-))[A-Za-z0-9-]*+:" + _REST,
@@ -47,6 +47,8 @@ _STRUCTURE = re.compile(
 )
 """Two hyphens where a line begins after a bare CR or LF, or may; armour; a Content field anywhere."""
 _ACTIVE = (b"<script", b"<hta", b"<svg", b":svg", b"data:", b"base64,", b"mssave", b"createobjecturl")
+_HYPHEN, _LESS = b"-<"
+"""As numbers: an octet is found sooner than a string of one."""
 _BROKEN_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r\n)")
 
 
@@ -81,12 +83,12 @@ def _is_simple_base64(raw: bytes, start: int) -> bool:
 
 def _holds_nothing(text: bytes, start: int) -> bool:
     """Return whether a text from `start`, without NUL, has no mark of structure, of files or of programs."""
-    if not begins_as_text(text, start) or _FILE.search(text, start) is not None:
+    if _FILE.search(text, start) is not None or not begins_as_text(text, start):
         return False
-    hyphen = text.find(b"-", start)
+    hyphen = text.find(_HYPHEN, start)
     if hyphen >= 0 and _STRUCTURE.search(text, hyphen) is not None:
         return False
-    if text.find(b"<", start) < 0:
+    if text.find(_LESS, start) < 0:
         return True
     low = text[start:].lower()
     return not (any(word in low for word in _ACTIVE) or may_hold_data(low))

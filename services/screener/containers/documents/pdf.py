@@ -18,7 +18,7 @@ _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NAMED = re.compile(rb"/(?:UF|F)\s*(?:\(((?:[^()\\]|\\.){1,300})\)|<([0-9A-Fa-f\s]{2,1200})>)", re.DOTALL)
 _LAUNCH = re.compile(rb"/Launch\b")
 _SCRIPT = re.compile(rb"/JS\b")
-_TELLING = re.compile(rb"/(?:Launch|JavaScript|JS|Filespec|EmbeddedFile)")
+_TELLING = re.compile(rb"/(?:Launch|JavaScript|JS|Filespec|EmbeddedFile|Encrypt)")
 """Names that say something, or begin as one that does."""
 _MOST = 20_000
 _OBJECTS = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
         plain.insert(0, octets)
     if tells or any(_ESCAPE.search(octets, *gap) for gap in between):
         plain.append(_unescaped(b"".join(octets[start:end] for start, end in between)))
-    if any(_needs_password(text, octets, holds_files=holds_files) for text in (octets, *plain)):
+    if any(_needs_password(text, octets, holds_files=holds_files) for text in plain):
         yield Sign.ENCRYPTED
     for text in plain:
         yield from _said(text)
