@@ -36,7 +36,11 @@ RULES = [
 TESTS = {
     "identity": ["tests/unit/test_types_detected.py", "tests/unit/test_names_reading.py", CATALOGUE],
     "rules": [*RULES, "tests/service/test_screener_splits.py", CATALOGUE],
-    "antivirus": ["tests/unit/test_antivirus_answers.py", "tests/service/test_antivirus.py"],
+    "antivirus": [
+        "tests/unit/test_antivirus_answers.py",
+        "tests/service/test_antivirus_sessions.py",
+        "tests/service/test_antivirus.py",
+    ],
     "mime": [
         "tests/unit/test_mime_describe.py",
         "tests/unit/test_mime_header.py",

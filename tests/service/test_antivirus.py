@@ -126,15 +126,6 @@ async def test_who_hangs_up_on_much_and_is_there_has_refused_it(size: int, pings
         await scanner.close()
 
 
-async def test_an_error_of_the_system_is_no_answer() -> None:
-    def broken() -> Iterator[bytes]:
-        raise OSError(5, "Input/output error")
-        yield b""
-
-    with pytest.raises(Unavailable, match="Input/output error"):
-        await Clamd("clamd://127.0.0.1:1", 5, 1).scan(broken())
-
-
 @pytest.mark.parametrize("reply", [b"", b"1: nonsense ERROR\0"], ids=["says nothing", "an error"])
 async def test_a_server_that_is_no_use_is_unavailable(reply: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,6 +9,7 @@ from services.screener.rules import RuleSet, compile_rules
 from shared.config.model import Rules, Screener
 from shared.model import Action, Direction, Message, Place
 from tests.support import mail_samples as samples
+from tests.support.mail_samples import crlf
 from tests.support.messages import make_item
 
 INBOUND = compile_rules(Screener().inbound, Direction.INBOUND)
@@ -103,6 +104,20 @@ def test_what_clamd_cannot_have_looked_at_is_not_clean(answer: Answer, largest: 
 def test_the_message_and_what_encodings_hide_are_scanned() -> None:
     assessed = assess(samples.with_exe(), INBOUND, HOUSE, "ref", 0.0)
     assert list(pieces(assessed.screening)) == [samples.with_exe(), samples.EXE]
+
+
+def test_a_container_is_no_piece_whatever_encoding_it_claims() -> None:
+    inner = "--b\nContent-Type: text/plain\n\nhello=20\n--b--\n"
+    head = "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n"
+    assessed = assess(crlf(head + inner), INBOUND, HOUSE, "ref", 0.0)
+    assert list(pieces(assessed.screening)) == [crlf(head + inner)]
+
+
+def test_a_text_that_was_passed_without_a_full_parse_is_scanned_decoded() -> None:
+    raw = crlf("Subject: hi\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\naGVsbG8gdGhlcmU=\n")
+    assessed = assess(raw, INBOUND, HOUSE, "ref", 0.0)
+    assert assessed.screening.seen == ()
+    assert list(pieces(assessed.screening)) == [raw, b"hello there"]
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0, 5), (19, 5), (40, 10), (1200, 300), (864000, 300), (-50, 5)])

@@ -3,9 +3,19 @@
 import msgspec
 import pytest
 
-from services.screener.rules import Finding, compile_rules, defaults, judge, lets_text_pass
+from services.screener.rules import (
+    Finding,
+    RuleSet,
+    compile_rules,
+    defaults,
+    judge,
+    judge_member,
+    judge_message,
+    lets_text_pass,
+)
 from shared.config.model import Rules, Screener
 from shared.config.screen_rule import ScreenRule
+from shared.config.units import Size
 from shared.errors import ConfigError
 from shared.model import Action, Direction
 
@@ -78,6 +88,13 @@ def test_configuration_adds_replaces_and_allows(
     assert (found and found.rule) == rule
 
 
+def test_a_banned_type_is_banned_by_content_too() -> None:
+    rules = compile_rules(Rules(banned_types=("application/pdf",)), Direction.INBOUND)
+    assert judge(["a"], [OCTETS[0]], [("application/pdf", "pdf")], rules) == Finding(
+        Action.STRIP, "content:application/pdf"
+    )
+
+
 @pytest.mark.parametrize("action", ["strip", "block", "quarantine"])
 def test_the_configured_action_is_the_finding(action: str) -> None:
     found = judge(["a.exe"], [], [], compile_rules(Rules(action=action), Direction.OUTBOUND))
@@ -114,3 +131,41 @@ def test_a_text_need_not_be_read_where_no_rule_says_anything_of_it(rules: Rules,
 def test_a_rule_of_the_operators_may_say_something_of_any_text() -> None:
     own = Screener(rule=(ScreenRule(name="a", action="block", subject=("x",)),))
     assert not lets_text_pass(compile_rules(Rules(), Direction.INBOUND, own))
+
+
+def with_own(*own: ScreenRule, banned_types: tuple[str, ...] | None = None) -> RuleSet:
+    return compile_rules(Rules(banned_types=banned_types), Direction.INBOUND, Screener(rule=own))
+
+
+@pytest.mark.parametrize(
+    ("banned", "ending", "declared"),
+    [((), "docm", "application/x-msdownload"), (("image/svg+xml",), "svg", "image/svg+xml")],
+)
+def test_a_type_that_is_not_banned_or_stands_for_no_ending_takes_no_allowance_away(
+    banned: tuple[str, ...], ending: str, declared: str
+) -> None:
+    rules = with_own(ScreenRule(name="a", action="allow", names=(f"*.{ending}",)), banned_types=banned)
+    assert judge([f"a.{ending}"], [declared], [OCTETS], rules) is None
+
+
+@pytest.mark.parametrize(("size", "rule"), [(8192, None), (8193, "rule:a")])
+def test_what_is_longer_than_a_notice_is_none(size: int, rule: str | None) -> None:
+    rules = with_own(ScreenRule(name="a", action="block", names=("*",)))
+    found = judge(["Attachment-Removed.txt"], ["text/plain"], [("text/plain", None)], rules, size)
+    assert (found and found.rule) == rule
+
+
+def test_a_rule_on_types_or_sizes_says_nothing_of_a_file_inside_an_archive() -> None:
+    rules = with_own(
+        ScreenRule(name="a", action="block", names=("*",), types=("image/*",)),
+        ScreenRule(name="b", action="block", types=("image/*",)),
+        ScreenRule(name="c", action="block", attachment_over=Size(1)),
+    )
+    assert judge_member(["a.png"], [], [("image/png", "png")], rules) == (None, ())
+
+
+def test_a_message_that_is_allowed_has_no_finding() -> None:
+    rules = with_own(
+        ScreenRule(name="a", action="allow", subject=("x",)), ScreenRule(name="b", action="block", subject=("x",))
+    )
+    assert judge_message(rules) == (None, ())

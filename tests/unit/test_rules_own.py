@@ -87,6 +87,8 @@ ANY = "application/octet-stream"
         ({"names": ("*.pdf",), "attachment_over": Size(100)}, ["a.pdf"], ANY, PDF, None),
         ({"names": ("*.pdf",), "types": ("image/*",)}, ["a.pdf"], ANY, PDF, None),
         ({"names": ("*.pdf",), "types": ("application/*",)}, ["a.pdf"], ANY, PDF, "block rule:mine"),
+        ({"types": ("image/*",)}, ["a.exe"], "image/png", OCTETS, "block rule:mine"),
+        ({"names": ("*",)}, ["a\u202efdp.exe"], ANY, OCTETS, "block rule:mine"),
     ],
 )
 def test_conditions_on_a_part(
@@ -108,6 +110,10 @@ def test_conditions_on_a_part(
         ({"types": ("application/*",)}, [], "application/x-msdownload", PROGRAM, None),
         ({"types": ("application/*",)}, ["a.exe"], ANY, PROGRAM, "strip extension:exe"),
         ({"names": ("*.docm",)}, ["a.docm"], ANY, OCTETS, None),
+        ({"names": ("*.docm",)}, ["a.docm"], ANY, ("application/zip", "zip"), None),
+        ({"names": ("setup*",)}, ["setup"], ANY, PROGRAM, None),
+        ({"names": ("?.pdf", "?.exe")}, ["a.pdf"], ANY, PROGRAM, None),
+        ({"names": ("*.exe",), "types": ("*/*",)}, [], "text/plain", PROGRAM, "strip content:application/x-msdownload"),
     ],
 )
 def test_what_is_allowed_must_be_covered_by_every_reading(

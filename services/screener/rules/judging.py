@@ -133,7 +133,7 @@ def _own(
         if not rule.about_parts:
             return True
         if rule.action is not Action.PASS:
-            return covers(rule, plain) and (not member or (bool(rule.names) and not rule.types))
+            return covers(rule, plain) and (not member or not rule.types)
         hidden = not rule.names and _ending(names, rules.extensions | rules.suspicious_extensions) is not None
         return not deceptive and not hidden and covers(rule, strict)
 
@@ -146,7 +146,7 @@ def _taken_for(
     """Return what a part would be called if each banned type it is taken for had named it."""
     banned = rules.extensions | rules.suspicious_extensions
     endings = [defaults.TYPES[kind] for kind in declared if kind in rules.types and kind in defaults.TYPES]
-    endings += [ending for _, ending in detected if ending is not None and ending in banned]
+    endings += [ending for _, ending in detected if ending in banned]
     return [f"{name.rpartition('.')[0] or name}.{ending}" for name in names for ending in dict.fromkeys(endings)]
 
 
