@@ -34,7 +34,12 @@ RULES = [
     "tests/unit/test_verdict_ruling.py",
 ]
 TESTS = {
-    "identity": ["tests/unit/test_types_detected.py", "tests/unit/test_names_reading.py", CATALOGUE],
+    "identity": [
+        "tests/unit/test_types_detected.py",
+        "tests/unit/test_parts_recognised.py",
+        "tests/unit/test_names_reading.py",
+        CATALOGUE,
+    ],
     "rules": [*RULES, "tests/service/test_screener_splits.py", CATALOGUE],
     "antivirus": [
         "tests/unit/test_antivirus_answers.py",

@@ -30,4 +30,4 @@ def recognise(part: Part) -> tuple[tuple[Detected, ...], frozenset[Anomaly]]:
 
 
 def _is_plain(detected: Detected) -> bool:
-    return detected.type in {"text/plain", "text/html", "application/x-empty"}
+    return detected.type in {"text/plain", "text/html"}
