@@ -45,6 +45,8 @@ PROGRAM = ("application/x-msdownload", "exe")
             [("application/x-iso9660-image", "iso")],
             "content:application/x-iso9660-image",
         ),
+        (["a"], ["application/octet-stream"], [("application/x-vhdx", "vhdx")], "content:application/x-vhdx"),
+        ([], ["text/plain"], [("application/vnd.rar", "rar")], "content:application/vnd.rar"),
         (["a.zip"], ["application/zip"], [("application/zip", "zip")], None),
         (["a.p7m"], ["application/pkcs7-mime"], [OCTETS], None),
     ],

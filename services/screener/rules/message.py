@@ -9,8 +9,6 @@ from services.screener.rules.words import Keyword, bodies, subjects
 
 def on_message(rules: RuleSet, raw: bytes, parts: Sequence[Part]) -> RuleSet:
     """Return the rules with those of the operator's only that concern this message; texts are read if one asks."""
-    if not rules.own:
-        return rules
     found_subjects = subjects(parts) if any(rule.subject for rule in rules.own) else []
     found_bodies = list(bodies(parts)) if any(rule.body for rule in rules.own) else []
     own = tuple(
