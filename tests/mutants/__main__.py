@@ -58,6 +58,7 @@ TESTS = {
         "tests/ordinary",
     ],
     "containers": [
+        "tests/unit/test_container_judging.py",
         "tests/unit/test_rules_own.py",
         "tests/unit/test_container_contents.py",
         "tests/unit/test_container_documents.py",
