@@ -59,6 +59,7 @@ TESTS = {
     ],
     "containers": [
         "tests/unit/test_container_judging.py",
+        "tests/unit/test_container_walk.py",
         "tests/unit/test_rules_own.py",
         "tests/unit/test_container_contents.py",
         "tests/unit/test_container_documents.py",
