@@ -5,8 +5,10 @@ from typing import NamedTuple
 import msgspec
 
 from services.screener.containers.contents import look_inside
+from services.screener.containers.documents.tnef import SIGNATURE as TNEF
 from services.screener.containers.formats import is_volume, readers_for
 from services.screener.containers.judging import Within, judge_contents
+from services.screener.containers.member import Sign
 from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected
 from services.screener.identity.recognise import recognise
@@ -19,6 +21,7 @@ from shared.model import Action, PartReport
 
 _SHOWN_NAMES = 8
 _CMS = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 
 
 class Seen(NamedTuple):
@@ -93,7 +96,16 @@ def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Within:
             found = Within(finding, (*found.shadows, *shadows), max(found.largest, largest))
             if finding is not None:
                 break
-    return found
+    return found if found.finding is not None else found._replace(finding=_judge_broken(part, rules))
+
+
+def _judge_broken(part: Part, rules: RuleSet) -> Finding | None:
+    """Return what the rules say of a part that programs open as TNEF and that is none in any reading (SCREENING 41)."""
+    if rules.unreadable is Action.PASS or _TNEF.isdisjoint(part.description.types):
+        return None
+    if any(octets.startswith(TNEF) for octets in part.readings()):
+        return None
+    return Finding(rules.unreadable, Sign.MALFORMED.value)
 
 
 def _judge_sealed(part: Part, rules: RuleSet) -> Finding | None:

@@ -9,6 +9,7 @@ from tests.support import document_samples as documents
 from tests.support.archive_samples import zip_of
 from tests.support.mail_samples import EXE, PDF, PNG, b64
 
+_WINMAIL = "Content-Type: application/ms-tnef; name=winmail.dat"
 _MACRO, _REMOTE = "active:macro", "active:remote-content"
 _NATIVE = documents.native(b"x.exe", EXE)
 _URI = b"data:application/octet-stream;base64," + base64.b64encode(EXE)
@@ -25,6 +26,8 @@ def _tnef() -> list[Case]:
         attached(41, "cut off", documents.tnef(b"a.txt", b"x")[:-5], "container:malformed"),
         attached(41, "in an Outlook message", documents.outlook("a.dat", whole), INSIDE, "a.bin"),
         attached(41, "harmless", documents.tnef(b"a.txt", b"text"), None, "winmail.dat"),
+        Case(41, "none at all", f"{_WINMAIL}\n{CTE}: base64", b64(b"text"), (), "container:malformed"),
+        Case(41, "declared", f"{_WINMAIL}\n{CTE}: base64", b64(documents.tnef(b"a.txt", b"text")), (), None),
     ]
 
 
