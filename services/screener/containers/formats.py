@@ -7,6 +7,9 @@ from services.screener.containers.cabinet import SIGNATURE as CABINET
 from services.screener.containers.cabinet import read_cab
 from services.screener.containers.compressed import is_zstd, read_bzip2, read_gzip, read_xz, read_zstd
 from services.screener.containers.disk_image import is_closed, is_iso, read_closed, read_iso
+from services.screener.containers.documents.applefile import DOUBLE as APPLE_DOUBLE
+from services.screener.containers.documents.applefile import SINGLE as APPLE_SINGLE
+from services.screener.containers.documents.applefile import read_applefile
 from services.screener.containers.documents.cms import is_cms, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
 from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
@@ -43,6 +46,8 @@ _BY_START: tuple[tuple[bytes, Reader], ...] = (
     (b"\x09\x04\x06\x00", read_old_sheet),
     (TNEF, read_tnef),
     (ONENOTE, read_onenote),
+    (APPLE_SINGLE, read_applefile),
+    (APPLE_DOUBLE, read_applefile),
 )
 _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (is_zstd, read_zstd),
