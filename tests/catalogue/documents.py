@@ -10,6 +10,7 @@ from tests.support.archive_samples import zip_of
 from tests.support.mail_samples import EXE, PDF, PNG, b64
 
 _WINMAIL = "Content-Type: application/ms-tnef; name=winmail.dat"
+_GIF, _HTA = b"GIF89a\1\0\1\0\0\0\0", "content:application/hta"
 _MACRO, _REMOTE = "active:macro", "active:remote-content"
 _NATIVE = documents.native(b"x.exe", EXE)
 _URI = b"data:application/octet-stream;base64," + base64.b64encode(EXE)
@@ -145,6 +146,9 @@ def _pages() -> list[Case]:
             b"GIF89a" + bytes(90) + zip_of({"META-INF/MANIFEST.MF": b"x", "a.jar": b"x"}),
             "member:application/java-archive",
         ),
+        attached(70, "picture and HTA", _GIF + b"<HTA:Application>", _HTA, "a.gif"),
+        attached(70, "picture and script", _GIF + bytes(3000) + b"<script src=x>", _HTA, "a.gif"),
+        attached(70, "a picture that speaks of scripts", _GIF + b"<scripture> <hta:a>", None, "a.gif"),
         attached(70, "PDF and zip", PDF + zip_of({"x.exe": EXE}), INSIDE, "a.pdf"),
         attached(70, "PDF behind something", b"junk" * 20 + documents.pdf(b"<</S/Launch/F(cmd)>>"), "active:launch"),
         attached(71, "file in a calendar", calendar % base64.b64encode(EXE), INSIDE, "a.ics"),

@@ -125,6 +125,7 @@ _BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
 """Types whose mark is so short that random octets show it now and then."""
 _AT_THE_END = (b"koly", b"conectix")
 _IN_AN_IMAGE = (b"CD001", b"BEA01", b"NSR0")
+_PAGE = re.compile(rb"<(?:script|hta:application)\b", re.IGNORECASE)
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -138,6 +139,8 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     found = _program(head) or _container(head) or _table(head)
     if found is None and not inline_text:
         found = _script(head)
+    elif found is not None and found.type.startswith("image/") and _PAGE.search(head, 0, 4096) is not None:
+        return Detected("application/hta", "hta")  # mshta looks for the page in whatever it is given (SCREENING 70)
     return found or _text(head)
 
 
