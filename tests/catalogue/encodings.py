@@ -100,6 +100,7 @@ def _legacy() -> list[Case]:
             PROGRAM,
         ),
         Case(33, "a program in a text", text, f"Hi,\n\n{_uu(EXE, 'x.txt')}\nBye\n", (), PROGRAM),
+        Case(33, "behind a header", "Content-Type: text/rfc822-headers", f"X: y\n\n{_uu(b'x')}", (), NAMED),
         Case(33, "a named program in a text", text, f"Hi,\n\n{_uu(b'x')}", (), NAMED),
         Case(33, "without an end", text, _uu(EXE).removesuffix("`\nend\n"), (), NAMED),
         *(

@@ -237,7 +237,10 @@ class _Walker:
         source, start, end, kind = part.source, part.header.body_start, part.body_end, part.description.types[0]
         if is_saved_message(part):
             self._message(part, inside)
-        elif not kind.startswith("message/") and kind != "text/rfc822-headers":
+        elif kind == "text/rfc822-headers":  # a header by itself is no header in a body; files may follow it
+            for region in self._decoded(part):
+                self._files(part, region, inside)
+        elif not kind.startswith("message/"):
             self._disguised(part, inside)
         if "binary" not in part.description.encodings and has_stray_nul(source, start, end):
             self.anomalies.add(Anomaly.NUL)
