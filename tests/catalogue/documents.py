@@ -10,6 +10,8 @@ from tests.support.archive_samples import zip_of
 from tests.support.mail_samples import EXE, PDF, PNG, b64
 
 _WINMAIL = "Content-Type: application/ms-tnef; name=winmail.dat"
+_WORDML = b'<?xml version="1.0"?><w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml"%b/>'
+_FLAT = b'<pkg:package xmlns:pkg="http://schemas.microsoft.com/office/2006/xmlPackage"><pkg:part pkg:name="%b"/></pkg:package>'
 _GIF, _HTA = b"GIF89a\1\0\1\0\0\0\0", "content:application/hta"
 _MACRO, _REMOTE = "active:macro", "active:remote-content"
 _NATIVE = documents.native(b"x.exe", EXE)
@@ -81,6 +83,12 @@ def _office() -> list[Case]:
         attached(
             64, "macros in odt", zip_of({"mimetype": b"x", "Basic/Standard/Module1.xml": b"<x/>"}), _MACRO, "a.odt"
         ),
+        attached(64, "macros in Word's XML", _WORDML % b' w:macrosPresent="yes"', _MACRO, "a.xml"),
+        attached(64, "macros in Word's XML, unsaid", _WORDML % b"><b>QWN0aXZlTWltZQ</b", _MACRO, "a.doc"),
+        attached(64, "macros in UTF-16", (_WORDML % b" w:macrosPresent='yes'").decode().encode("utf-16"), _MACRO),
+        attached(64, "macros in a flat docx", _FLAT % b"/word/vbaProject.bin", _MACRO, "a.xml"),
+        attached(64, "a flat docx without", _FLAT % b"/word/document.xml", None, "a.xml"),
+        attached(64, "Word's XML without", _WORDML % b' w:macrosPresent="no"', None, "a.xml"),
         attached(64, "macros in doc", documents.compound({"Macros/VBA/dir": b"x"}), _MACRO, "a.doc"),
         attached(64, "Excel 4 macros in xls", documents.compound({"Workbook": b"\x85\0\7\0\0\0\0\0\0\1a"}), _MACRO),
         attached(64, "remote template", zip_of({**_PACKAGE, "word/_rels/settings.xml.rels": rels}), _REMOTE, "a.docx"),

@@ -14,6 +14,7 @@ from services.screener.containers.documents.cms import is_cms, read_cms
 from services.screener.containers.documents.compound import SIGNATURE as COMPOUND
 from services.screener.containers.documents.html import is_active, is_calendar, read_calendar, read_html
 from services.screener.containers.documents.mail import read_mail
+from services.screener.containers.documents.office_flat import is_flat, read_flat
 from services.screener.containers.documents.ole import read_activemime, read_old_sheet, read_ole
 from services.screener.containers.documents.onenote import SIGNATURE as ONENOTE
 from services.screener.containers.documents.onenote import read_onenote
@@ -61,6 +62,7 @@ _BY_TEST: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (is_pgp, read_pgp),
     (is_active, read_html),
     (is_calendar, read_calendar),
+    (is_flat, read_flat),
 )
 SINGLE = frozenset({read_gzip, read_bzip2, read_xz, read_zstd})
 """Readers of files that hold one file: it is also called what the file is called without its suffix."""

@@ -22,12 +22,12 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
     if any(_MACROS.search(name) for name in lowered):
         found.add(Sign.MACRO)
     if any(name.endswith(".rels") for name in lowered):
-        for match in _EXTERNAL.finditer(_plain(content)):
+        for match in _EXTERNAL.finditer(plain_xml(content)):
             relation = match[0].lower()
             if _OUTSIDE.search(relation) and any(kind in relation for kind in _FETCHED):
                 found.add(Sign.REMOTE)
     if any(name == "[content_types].xml" for name in lowered):
-        kinds = _plain(content).lower()
+        kinds = plain_xml(content).lower()
         found |= {Sign.MACRO for kind in _MACRO_TYPES if kind in kinds}
     if b"instrText" in content or b"fldSimple" in content:
         fields = [unescape((m[1] or m[2] or b"").decode("latin-1")) for m in _FIELD.finditer(content)]
@@ -40,7 +40,7 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
     return found
 
 
-def _plain(content: bytes) -> bytes:
+def plain_xml(content: bytes) -> bytes:
     """Return XML in one octet a character, references resolved: programs read either form."""
     text = content.replace(b"\0", b"") if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else content
     return unescape(text.decode("latin-1")).encode("latin-1", "replace") if b"&#" in text else text
