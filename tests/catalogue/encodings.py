@@ -84,7 +84,7 @@ def _binhex(octets: bytes, name: str) -> str:
     return f"(This file must be converted with BinHex 4.0)\n\n:{lines}:\n"
 
 
-def _legacy() -> list[Case]:
+def _uuencoded() -> list[Case]:
     text = "Content-Type: text/plain"
     return [
         *(
@@ -131,6 +131,12 @@ def _legacy() -> list[Case]:
         Case(33, "a very long name", text, _uu(b"x", f"{'a' * 2000}.exe"), (), NAMED),
         Case(33, "very many files", text, _uu(b"x", "a.txt") * 100 + _uu(b"x"), (Anomaly.LIMIT,), None),
         Case(33, "a sentence that begins so", text, "begin 644 times a day\nand never end\n", (), None),
+    ]
+
+
+def _yenc_and_binhex() -> list[Case]:
+    text = "Content-Type: text/plain"
+    return [
         Case(34, "encoding x-yencode", f"{_KIND}\n{CTE}: x-yencode", _yenc(EXE, "x"), _UNKNOWN, PROGRAM),
         Case(34, "yEnc in a text", f"{text}\n{CTE}: 8bit", f"Hi\n{_yenc(b'x', 'x.exe')}", (Anomaly.YENC,), NAMED),
         Case(
@@ -164,4 +170,4 @@ def _legacy() -> list[Case]:
     ]
 
 
-CASES = [*_base64(), *_quoted_printable(), *_legacy()]
+CASES = [*_base64(), *_quoted_printable(), *_uuencoded(), *_yenc_and_binhex()]

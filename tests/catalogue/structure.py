@@ -88,6 +88,11 @@ def _outside() -> list[Case]:
         ),
         Case(25, "a very long boundary", f"{_MIXED}; boundary=z", PARTS.replace("--b", f"--{'b' * 300}"), _HIDDEN),
         Case(25, "no boundary, a uuencoded file", _MIXED, _uu(), ()),
+    ]
+
+
+def _misdeclared() -> list[Case]:
+    return [
         Case(26, "base64 on a multipart", f"{MIXED}\n{CTE}: base64", b64(PARTS.encode()), (Anomaly.ENCODED_MULTIPART,)),
         Case(26, "base64 declared, parts plain", f"{MIXED}\n{CTE}: base64", PARTS, (Anomaly.ENCODED_MULTIPART,)),
         Case(
@@ -230,10 +235,15 @@ def _line_ends() -> list[Case]:
             line_ends=False,
         ),
         Case(29, "all lines end with LF", MIXED, PARTS, ()),
+    ]
+
+
+def _nul() -> list[Case]:
+    return [
         Case(29, "NUL in a type", "Content-Type: multi\0part/mixed; boundary=b", PARTS, (Anomaly.NUL,)),
         Case(29, "NUL in a text", "Content-Type: text/plain", "a\0b", (Anomaly.NUL,), None),
         Case(29, "NUL in base64", f"Content-Type: image/png\n{CTE}: base64", f"\0{b64(EXE)}", (Anomaly.NUL,), PROGRAM),
     ]
 
 
-CASES = [*_boundaries(), *_outside(), *_separators(), *_line_ends()]
+CASES = [*_boundaries(), *_outside(), *_misdeclared(), *_separators(), *_line_ends(), *_nul()]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.screener.antivirus.answer import Answer, State, Unavailable
-from services.screener.antivirus.clamd import Clamd
+from services.screener.antivirus.clamd import FRESH, Clamd
 from tests.contract.harness import until
 
 CLEAN = Answer(State.CLEAN)
@@ -18,7 +18,7 @@ Connection = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitab
 
 
 @asynccontextmanager
-async def served(act: Connection, sessions: int = 1) -> AsyncIterator[tuple[Clamd, list[int]]]:
+async def served(act: Connection, sessions: int = 1, fresh: float = FRESH) -> AsyncIterator[tuple[Clamd, list[int]]]:
     """Yield a client of a server that acts so, and the numbers of the connections made."""
     made: list[int] = []
 
@@ -32,7 +32,7 @@ async def served(act: Connection, sessions: int = 1) -> AsyncIterator[tuple[Clam
             writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        scanner = Clamd(f"clamd://127.0.0.1:{server.sockets[0].getsockname()[1]}", 10, sessions)
+        scanner = Clamd(f"clamd://127.0.0.1:{server.sockets[0].getsockname()[1]}", 10, sessions, fresh)
         yield scanner, made
         await scanner.close()
 
@@ -50,16 +50,11 @@ async def always(_number: int, reader: asyncio.StreamReader, writer: asyncio.Str
         await answer(reader, writer)
 
 
-async def test_a_session_is_used_again_until_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = asyncio.get_running_loop()
-    async with served(always) as (scanner, made):
-        assert await scanner.scan([b"one"]) == CLEAN
-        assert await scanner.scan([b"two"]) == CLEAN
-        assert made == [1]
-        real = loop.time
-        monkeypatch.setattr(loop, "time", lambda: real() + 5)
-        assert await scanner.scan([b"three"]) == CLEAN
-        assert made == [1, 2]
+@pytest.mark.parametrize(("fresh", "made_for_three"), [(FRESH, [1]), (0.0, [1, 2, 3])])
+async def test_a_session_is_used_again_until_it_is_old(fresh: float, made_for_three: list[int]) -> None:
+    async with served(always, fresh=fresh) as (scanner, made):
+        assert [await scanner.scan([piece]) for piece in (b"one", b"two", b"three")] == [CLEAN] * 3
+        assert made == made_for_three
 
 
 async def test_after_one_kept_session_that_breaks_a_new_one_is_tried_and_no_other_that_was_kept() -> None:

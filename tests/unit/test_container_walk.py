@@ -1,35 +1,26 @@
 """How deep and how far a member is unpacked, and what a packed file is called."""
 
 import gzip
-import io
 import random
-import zipfile
 
 import pytest
 
 from services.screener.containers.contents import look_inside
+from tests.support.archive_samples import zip_of
 
 LARGE = random.Random(1).randbytes(1_200_000)
 """More than is unpacked of a member that is no container."""
 
 
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, octets in members.items():
-            archive.writestr(name, octets)
-    return file.getvalue()
-
-
 def test_a_container_inside_another_is_unpacked_to_its_end() -> None:
-    inner = zipped({"first.bin": LARGE, "last.exe": b"MZ"})
-    found = look_inside(zipped({"inner.zip": inner}))
+    inner = zip_of({"first.bin": LARGE, "last.exe": b"MZ"})
+    found = look_inside(zip_of({"inner.zip": inner}))
     assert [inside.path for inside in found.inside] == ["inner.zip", "inner.zip/first.bin", "inner.zip/last.exe"]
     assert not found.signs
 
 
 def test_of_any_other_member_the_declared_size_stands_though_only_its_beginning_is_unpacked() -> None:
-    found = look_inside(zipped({"large.bin": LARGE}))
+    found = look_inside(zip_of({"large.bin": LARGE}))
     assert [inside.size for inside in found.inside] == [len(LARGE)]
     assert not found.signs
 

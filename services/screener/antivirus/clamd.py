@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from services.screener.antivirus.answer import Answer, State, Unavailable, read_answer
 
 _CHUNK = 128 * 1024
-_FRESH = 5.0
+FRESH = 5.0
 """Seconds that an idle session is used again; clamd itself closes it after IdleTimeout, 30 by default."""
 _LARGE = 256 * 1024
 """Octets above which a broken stream may be clamd's way of refusing it: StreamMaxLength closes the connection."""
@@ -21,11 +21,12 @@ class _Session(NamedTuple):
 
 
 class Clamd:
-    """Scans pieces of mail; at most so many sessions at a time."""
+    """Scans pieces of mail; at most so many sessions at a time, each used again within `fresh` seconds."""
 
-    def __init__(self, url: str, timeout: float, sessions: int) -> None:
+    def __init__(self, url: str, timeout: float, sessions: int, fresh: float = FRESH) -> None:
         self.url = url
         self._timeout = timeout
+        self._fresh = fresh
         self._slots = asyncio.Semaphore(sessions)
         self._idle: list[tuple[float, _Session]] = []
         self._retired = False
@@ -96,7 +97,7 @@ class Clamd:
         now = asyncio.get_running_loop().time()
         while self._idle:
             since, session = self._idle.pop()
-            if now - since < _FRESH and not session.reader.at_eof() and not session.writer.is_closing():
+            if now - since < self._fresh and not session.reader.at_eof() and not session.writer.is_closing():
                 return session
             await _close(session)
         return None

@@ -105,7 +105,7 @@ _BEGINNING = re.compile(
 """What begins with no mark of a type, and is no tar of text: the sum in its header has eight digits or spaces."""
 
 _CMS = tuple(bytes.fromhex(f"06{oid}") for oid in ("092a864886f70d0107", "0b2a864886f70d01091001"))
-"""A text in which something stands that only its recipient can read, or that is signed as a whole."""
+"""Object identifiers of S/MIME: signed, compressed or for its recipient only (RFC 5652 section 14, RFC 3274)."""
 
 _RIFF = {b"WAVE": ("audio/wav", "wav"), b"AVI ": ("video/x-msvideo", "avi"), b"WEBP": ("image/webp", "webp")}
 _SCRIPTS: tuple[tuple[bytes, str, str], ...] = (
@@ -123,6 +123,8 @@ _ROOTS: tuple[tuple[bytes, str, str], ...] = (
 _AFTER_MZ = frozenset({b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0"})
 _BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
 """Types whose mark is so short that random octets show it now and then."""
+_PERCENT = ord("%")
+"""As a number: an octet is found sooner than a string of one."""
 _AT_THE_END = (b"koly", b"conectix")
 _IN_AN_IMAGE = (b"CD001", b"BEA01", b"NSR0")
 _PAGE = re.compile(rb"<(?:script|hta:application)\b", re.IGNORECASE)
@@ -142,9 +144,6 @@ def detect(head: bytes, *, inline_text: bool = False) -> Detected:
     elif found is not None and found.type.startswith("image/") and _PAGE.search(head, 0, 4096) is not None:
         return Detected("application/hta", "hta")  # mshta looks for the page in whatever it is given (SCREENING 70)
     return found or _text(head)
-
-
-_PERCENT = ord("%")
 
 
 def begins_as_text(octets: bytes, start: int) -> bool:
