@@ -4,17 +4,17 @@ import random
 from collections.abc import Callable
 
 from services.delivery.attempt import Courier
-from services.delivery.client import Client
 from services.delivery.handler import Handler, Parts
-from services.delivery.hosts import Hosts
-from services.delivery.mx import Rules, parse
-from services.delivery.pool import Limits, Pool
 from services.delivery.retry import Plan
-from services.delivery.route import compile_routes
-from services.delivery.session import Timeouts
+from services.delivery.routing.hosts import Hosts
+from services.delivery.routing.mx import Rules, parse
+from services.delivery.routing.route import compile_routes
+from services.delivery.security.contexts import Contexts
 from services.delivery.settle import Policy
-from services.delivery.slots import Slots
-from services.delivery.tls import Contexts
+from services.delivery.shaping.slots import Slots
+from services.delivery.smtp.client import Client
+from services.delivery.smtp.pool import Limits, Pool
+from services.delivery.smtp.session import Timeouts
 from shared import model
 from shared.broker.port import Broker
 from shared.broker.stage_app import StageApp

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from services.delivery.client import Client, Failure, Target
 from services.delivery.outcome import Outcome
-from services.delivery.pool import Pool
-from services.delivery.route import Tls
-from services.delivery.session import Session
-from services.delivery.transaction import Transaction, mail_line, objection, rcpt_line
+from services.delivery.routing.route import Tls
+from services.delivery.smtp.client import Client, Failure, Target
+from services.delivery.smtp.pool import Pool
+from services.delivery.smtp.session import Session
+from services.delivery.smtp.transaction import Transaction, mail_line, objection, rcpt_line
 from shared.model import Envelope, Message, Recipient
 from shared.smtp.reply import Reply
 

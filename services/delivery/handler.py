@@ -9,9 +9,9 @@ import msgspec
 
 from services.delivery import retry
 from services.delivery.attempt import Attempt, Courier
-from services.delivery.hosts import Hosts
+from services.delivery.routing.hosts import Hosts
 from services.delivery.settle import Policy, Settled, settle
-from services.delivery.slots import Slots
+from services.delivery.shaping.slots import Slots
 from shared import log, metrics
 from shared.broker.worker import parked
 from shared.clock import Clock

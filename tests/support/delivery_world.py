@@ -20,7 +20,7 @@ import trustme
 
 from services.delivery.app import build_handler
 from services.delivery.handler import Handler
-from services.delivery.pool import Limits, Pool
+from services.delivery.smtp.pool import Limits, Pool
 from shared.config.model import Config, Delivery, Relay
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver

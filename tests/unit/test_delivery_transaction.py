@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.delivery.transaction import (
+from services.delivery.smtp.transaction import (
     Offers,
     Phase,
     Transaction,

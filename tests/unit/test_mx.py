@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from services.delivery.mx import (
+from services.delivery.routing.mx import (
     MAX_ADDRESSES,
     MAX_HOSTS,
     Address,

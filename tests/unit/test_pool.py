@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.delivery.pool import Limits, reusable
-from services.delivery.session import Timeouts, dot_stuffed
-from services.delivery.slots import Slots
+from services.delivery.shaping.slots import Slots
+from services.delivery.smtp.pool import Limits, reusable
+from services.delivery.smtp.session import Timeouts, dot_stuffed
 
 LIMITS = Limits(idle_seconds=5, transactions=3)
 

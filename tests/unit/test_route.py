@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.delivery.route import ByMx, NextHop, Tls, compile_routes, find, parse_hop
+from services.delivery.routing.route import ByMx, NextHop, Tls, compile_routes, find, parse_hop
 from shared.config.model import Config, Delivery, Hosted, Relay
 from shared.errors import ConfigError
 

@@ -15,10 +15,10 @@ import aiosmtplib
 import msgspec
 
 from services.delivery.outcome import printable, remote_reply, softened
-from services.delivery.route import NextHop, Tls
-from services.delivery.session import Session, Timeouts
-from services.delivery.tls import Contexts
-from services.delivery.transaction import Offers
+from services.delivery.routing.route import NextHop, Tls
+from services.delivery.security.contexts import Contexts
+from services.delivery.smtp.session import Session, Timeouts
+from services.delivery.smtp.transaction import Offers
 from shared.smtp.reply import Reply
 
 

@@ -2,7 +2,7 @@
 
 import ssl
 
-from services.delivery.route import NextHop, Routes, Tls
+from services.delivery.routing.route import NextHop, Routes, Tls
 from shared.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 import aiosmtplib
 
 from services.delivery.outcome import printable, remote_reply, softened
-from services.delivery.transaction import Offers, Phase, Step, Transaction
+from services.delivery.smtp.transaction import Offers, Phase, Step, Transaction
 from shared.smtp.reply import Reply
 
 BLOCK = 64 * 1024

@@ -6,8 +6,8 @@
 import asyncio
 from typing import NamedTuple
 
-from services.delivery.client import Target
-from services.delivery.session import Session
+from services.delivery.smtp.client import Target
+from services.delivery.smtp.session import Session
 
 
 class Limits(NamedTuple):

@@ -3,10 +3,10 @@
 import asyncio
 import random
 
-from services.delivery import mx
-from services.delivery.client import Target
-from services.delivery.mx import Address, Exchange, Rules
-from services.delivery.route import ByMx, Hop, NextHop, Routes
+from services.delivery.routing import mx
+from services.delivery.routing.mx import Address, Exchange, Rules
+from services.delivery.routing.route import ByMx, Hop, NextHop, Routes
+from services.delivery.smtp.client import Target
 from shared.dns.port import AddressAnswer, Resolver, Status
 from shared.smtp.reply import Reply
 

@@ -1,0 +1,1 @@
+"""Where mail goes: routes of the configuration, MX records, addresses."""

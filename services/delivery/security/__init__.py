@@ -1,0 +1,1 @@
+"""What protects a session with a next hop."""

@@ -1,0 +1,1 @@
+"""How much at a time a destination gets."""

@@ -1,0 +1,1 @@
+"""SMTP as a client: sessions opened, kept and used for transactions."""
