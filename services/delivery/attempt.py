@@ -11,14 +11,13 @@ import msgspec
 from services.delivery.outcome import Outcome
 from services.delivery.routing.route import Tls
 from services.delivery.smtp.client import Client, Failure, Target
+from services.delivery.smtp.offers import mail_line, objection, rcpt_line
 from services.delivery.smtp.pool import Pool
 from services.delivery.smtp.session import Session
-from services.delivery.smtp.transaction import Transaction, mail_line, objection, rcpt_line
+from services.delivery.smtp.transaction import Order, Transaction
 from shared.model import Envelope, Message, Recipient
 from shared.smtp.reply import Reply
 
-BATCH = 100
-"""Recipients of one transaction: what every host must take (RFC 5321 section 4.5.3.1.8)."""
 NOTHING_TRIED = Reply(451, "4.4.0", "no host was tried")
 
 
@@ -111,10 +110,10 @@ class Courier:
             return True
         mail = mail_line(envelope, content, offers)
         while attempt.open:
-            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in attempt.open[:BATCH]]
-            transaction = Transaction(mail, batch)
+            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in attempt.open[: offers.recipients]]
+            transaction = Transaction(Order(mail, batch, content), offers, reset=session.must_reset)
             try:
-                await session.perform(transaction, content)
+                await session.perform(transaction)
             finally:
                 attempt.answered(transaction.answers.items(), session.host, dsn=offers.dsn)
             if transaction.broken is not None:

@@ -1,40 +1,40 @@
-"""The transaction machine: scripts of replies in, commands and answers out."""
+"""The transaction machine: scripts of replies in, flights of commands and answers out."""
+
+from typing import NamedTuple
 
 import pytest
 
-from services.delivery.smtp.transaction import (
-    Offers,
-    Phase,
-    Transaction,
-    mail_line,
-    needs_smtputf8,
-    objection,
-    rcpt_line,
-)
-from shared.model import Envelope, Recipient
+from services.delivery.smtp.offers import Offers
+from services.delivery.smtp.transaction import Order, Phase, Transaction, dot_stuffed
+from shared.model import Recipient
 from shared.smtp.reply import Reply
 
 BOB, EVE = Recipient(address="bob@example.net"), Recipient(address="eve@example.net")
-PLAIN = Envelope(sender="a@example.org", recipients=(BOB,))
-EVERYTHING = Offers(size=10**6, eight_bit=True, dsn=True, smtputf8=True, require_tls=True)
 LOST = Reply(451, "4.4.2", "lost")
+CONTENT = b"Subject: x\r\n\r\n.\r\n"
+WORDS = {dot_stuffed(CONTENT): "content", b"BDAT 17 LAST\r\n" + CONTENT: "chunk", b".\r\n": "nothing"}
+
+ONE_BY_ONE, IN_FLIGHT = Offers(), Offers(pipelining=True)
+CHUNKS, CHUNKS_IN_FLIGHT = Offers(chunking=True), Offers(pipelining=True, chunking=True)
 
 
-def run(*replies: str | None) -> tuple[list[str], Transaction]:
-    """Feed reply lines (None: the session is lost) to a transaction for Bob and Eve; return the steps taken."""
-    transaction = Transaction(b"MAIL", [(BOB, b"RCPT bob"), (EVE, b"RCPT eve")])
-    steps = []
+def run(offers: Offers, *replies: str | None, reset: bool = False) -> tuple[list[str], Transaction]:
+    """Feed reply lines (None: the session is lost) to a transaction for Bob and Eve; return the flights sent."""
+    order = Order(b"MAIL", [(BOB, b"BOB"), (EVE, b"EVE")], CONTENT)
+    transaction = Transaction(order, offers, reset=reset)
+    flights: list[str] = []
     for reply in replies:
-        step = transaction.step
-        assert step is not None
-        steps.append(step.line.decode() if step.line is not None else "content")
+        assert not transaction.done, reply
+        if transaction.awaited is None:
+            octets = b"".join(transaction.flight())
+            flights.append(WORDS.get(octets) or octets.decode().replace("\r\n", " ").strip())
         if reply is None:
             transaction.broke(LOST)
         else:
-            code, _, text = reply.partition(" ")
-            transaction.answer(Reply(int(code), None, text))
-    assert transaction.step is None
-    return steps, transaction
+            transaction.answer(Reply(int(reply), None, ""))
+    assert transaction.done
+    assert transaction.awaited is None
+    return flights, transaction
 
 
 def codes(transaction: Transaction) -> tuple[int | None, int | None]:
@@ -43,169 +43,174 @@ def codes(transaction: Transaction) -> tuple[int | None, int | None]:
     return bob.code if bob else None, eve.code if eve else None
 
 
-ALL = ["MAIL", "RCPT bob", "RCPT eve", "DATA", "content"]
+ALL = ["MAIL", "BOB", "EVE", "DATA", "content"]
 
 
 @pytest.mark.parametrize(
-    ("replies", "steps", "bob", "eve"),
+    ("replies", "flights", "bob", "eve", "reset"),
     [
-        (["250", "250", "250", "354", "250"], ALL, 250, 250),
-        (["250", "251", "252", "354", "250"], ALL, 250, 250),
-        (["250", "250", "550", "354", "250"], ALL, 250, 550),
-        (["250", "450", "250", "354", "250"], ALL, 450, 250),
-        (["250", "450", "250", "354", "554"], ALL, 450, 554),
-        (["250", "250", "550", "354", "451"], ALL, 451, 550),
-        (["250", "250", "550", "451"], ALL[:4], 451, 550),
-        (["250", "250", "250", "554"], ALL[:4], 554, 554),
-        (["250", "450", "550"], ALL[:3], 450, 550),
-        (["550"], ALL[:1], 550, 550),
-        (["451"], ALL[:1], 451, 451),
+        ("250 250 250 354 250", ALL, 250, 250, False),
+        ("250 251 252 354 250", ALL, 250, 250, False),
+        ("250 250 550 354 250", ALL, 250, 550, False),
+        ("250 450 250 354 250", ALL, 450, 250, False),
+        ("250 450 250 354 554", ALL, 450, 554, False),
+        ("250 250 550 354 451", ALL, 451, 550, False),
+        ("250 250 550 451", ALL[:4], 451, 550, True),
+        ("250 250 250 554", ALL[:4], 554, 554, True),
+        ("250 450 550", ALL[:3], 450, 550, True),
+        ("550", ALL[:1], 550, 550, False),
+        ("451", ALL[:1], 451, 451, False),
     ],
 )
-def test_every_recipient_gets_its_answer(replies: list[str], steps: list[str], bob: int, eve: int) -> None:
-    taken, transaction = run(*replies)
-    assert taken == steps
-    assert codes(transaction) == (bob, eve)
-    assert transaction.broken is None
+def test_one_command_at_a_time(replies: str, flights: list[str], bob: int, eve: int, reset: bool) -> None:
+    taken, transaction = run(ONE_BY_ONE, *replies.split())
+    assert (taken, codes(transaction)) == (flights, (bob, eve))
+    assert (transaction.broken, transaction.needs_reset) == (None, reset)
 
 
 @pytest.mark.parametrize(
-    ("replies", "needs"),
+    ("replies", "then", "bob", "eve", "reset"),
     [
-        (["250", "250", "250", "354", "250"], False),
-        (["250", "250", "250", "354", "554"], False),
-        (["550"], False),
-        (["250", "450", "550"], True),
-        (["250", "250", "250", "451"], True),
+        ("250 250 250 354 250", "content", 250, 250, False),
+        ("250 250 550 354 250", "content", 250, 550, False),
+        ("250 450 250 354 554", "content", 450, 554, False),
+        ("250 250 550 451", None, 451, 550, True),
+        ("250 450 550 503", None, 450, 550, True),
+        ("250 450 550 354 554", "nothing", 450, 550, False),
+        ("250 450 550 354 250", "nothing", 450, 550, False),
+        ("550 503 503 503", None, 550, 550, False),
+        ("550 503 503 354 554", "nothing", 550, 550, False),
+        ("550 250 250 503", None, 550, 550, False),
+        ("451 550 550 550", None, 451, 451, False),
     ],
 )
-def test_only_an_unfinished_transaction_needs_a_reset(replies: list[str], needs: bool) -> None:
-    assert run(*replies)[1].needs_reset is needs
-
-
-@pytest.mark.parametrize(
-    ("replies", "bob", "eve", "by_host", "doubtful", "answered"),
-    [
-        ([None], None, None, False, False, False),
-        (["421"], None, None, True, False, False),
-        (["250", None], None, None, False, False, True),
-        (["250", "421"], None, None, True, False, True),
-        (["250", "550", "421"], 550, None, True, False, True),
-        (["250", "550", None], 550, None, False, False, True),
-        (["250", "250", "450", "421"], None, 450, True, False, True),
-        (["250", "250", "450", "354", None], None, 450, False, True, True),
-        (["250", "250", "450", "354", "421"], 421, 450, True, False, True),
-        (["354"], None, None, False, False, False),
-        (["250", "354"], None, None, False, False, True),
-        (["250", "250", "250", "250"], None, None, False, False, True),
-        (["250", "250", "250", "354", "354"], None, None, False, True, True),
-    ],
-)
-def test_a_session_that_ends_early_leaves_the_rest_open(
-    replies: list[str | None], bob: int | None, eve: int | None, by_host: bool, doubtful: bool, answered: bool
+def test_everything_before_the_content_in_one_flight(
+    replies: str, then: str | None, bob: int, eve: int, reset: bool
 ) -> None:
-    _, transaction = run(*replies)
+    """A 354 with nobody to send to is answered by a dot (RFC 2920 section 3.1)."""
+    taken, transaction = run(IN_FLIGHT, *replies.split())
+    assert taken == ["MAIL BOB EVE DATA", *([then] if then else [])]
     assert codes(transaction) == (bob, eve)
+    assert (transaction.broken, transaction.needs_reset) == (None, reset)
+
+
+@pytest.mark.parametrize(
+    ("replies", "sent", "bob", "eve", "reset"),
+    [
+        ("250 250 250 250", True, 250, 250, False),
+        ("250 550 250 250", True, 550, 250, False),
+        ("250 550 250 452", True, 550, 452, True),
+        ("250 550 450", False, 550, 450, True),
+        ("550", False, 550, 550, False),
+    ],
+)
+@pytest.mark.parametrize("offers", [CHUNKS, CHUNKS_IN_FLIGHT])
+def test_one_chunk_to_whoever_takes_chunks(
+    offers: Offers, replies: str, sent: bool, bob: int, eve: int, reset: bool
+) -> None:
+    """It leaves when a recipient is accepted; refused, it leaves a transaction behind (RFC 3030 section 2)."""
+    extra = ["503", "503"] if replies == "550" and offers.pipelining else []
+    taken, transaction = run(offers, *replies.split(), *extra)
+    assert (taken[-1] == "chunk") is sent
+    assert codes(transaction) == (bob, eve)
+    assert (transaction.broken, transaction.needs_reset) == (None, reset)
+
+
+class Lost(NamedTuple):
+    """What is known when a session ends early."""
+
+    bob: int | None = None
+    eve: int | None = None
+    by_host: bool = False
+    doubtful: bool = False
+    answered: bool = True
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        ([None], Lost(answered=False)),
+        (["421"], Lost(by_host=True, answered=False)),
+        (["354"], Lost(answered=False)),
+        (["250", None], Lost()),
+        (["250", "421"], Lost(by_host=True)),
+        (["250", "354"], Lost()),
+        (["250", "550", "421"], Lost(bob=550, by_host=True)),
+        (["250", "550", None], Lost(bob=550)),
+        (["250", "250", "450", "421"], Lost(eve=450, by_host=True)),
+        (["250", "250", "450", "354", None], Lost(eve=450, doubtful=True)),
+        (["250", "250", "450", "354", "421"], Lost(bob=421, eve=450, by_host=True)),
+        (["250", "250", "250", "250"], Lost()),
+        (["250", "250", "250", "354", "354"], Lost(doubtful=True)),
+    ],
+)
+@pytest.mark.parametrize("offers", [ONE_BY_ONE, IN_FLIGHT])
+def test_a_session_that_ends_early_leaves_the_rest_open(
+    offers: Offers, replies: list[str | None], expected: Lost
+) -> None:
+    _, transaction = run(offers, *replies)
     assert transaction.broken is not None
     assert 400 <= transaction.broken.code < 500
-    assert (transaction.broken_by_host, transaction.doubtful, transaction.answered) == (by_host, doubtful, answered)
-    assert transaction.phase is Phase.DONE
+    seen = (transaction.broken_by_host, transaction.doubtful, transaction.answered)
+    assert Lost(*codes(transaction), *seen) == expected
 
 
 @pytest.mark.parametrize(
-    ("keywords", "expected"),
+    ("replies", "expected"),
     [
-        ({}, Offers()),
-        ({"size": "1000", "8bitmime": "", "dsn": ""}, Offers(size=1000, eight_bit=True, dsn=True)),
-        ({"smtputf8": "", "requiretls": ""}, Offers(smtputf8=True, require_tls=True)),
-        ({"size": ""}, Offers()),
-        ({"size": "0"}, Offers()),
-        ({"size": "-1"}, Offers()),
-        ({"size": "lots"}, Offers()),
-        ({"size": "²"}, Offers()),
-        ({"size": "9" * 5000}, Offers()),
+        (["550", None], Lost(bob=550, eve=550)),
+        (["550", "421"], Lost(bob=550, eve=550, by_host=True)),
+        (["550", "250", "250", "354"], Lost(bob=550, eve=550)),
+        (["250", "550", "550", "354", None], Lost(bob=550, eve=550)),
+        (["250", "550", "550", "354", "421"], Lost(bob=550, eve=550, by_host=True)),
     ],
 )
-def test_offers_are_read(keywords: dict[str, str], expected: Offers) -> None:
-    assert Offers.of(keywords) == expected
+def test_a_flight_that_ends_in_the_air(replies: list[str | None], expected: Lost) -> None:
+    """A host that refuses MAIL and takes RCPT and DATA is left before it takes an empty message."""
+    _, transaction = run(IN_FLIGHT, *replies)
+    seen = (transaction.broken_by_host, transaction.doubtful, transaction.answered)
+    assert Lost(*codes(transaction), *seen) == expected
+    assert transaction.broken is not None
 
 
 @pytest.mark.parametrize(
-    ("envelope", "content", "offers", "expected"),
+    ("offers", "replies", "flights"),
     [
-        (PLAIN, b"x", Offers(), b"MAIL FROM:<a@example.org>"),
-        (Envelope(sender=None, recipients=(BOB,)), b"x", Offers(), b"MAIL FROM:<>"),
-        (PLAIN, b"x", EVERYTHING, b"MAIL FROM:<a@example.org> SIZE=1"),
-        (PLAIN, b"\xff", EVERYTHING, b"MAIL FROM:<a@example.org> SIZE=1 BODY=8BITMIME"),
-        (PLAIN, b"\xff", Offers(), b"MAIL FROM:<a@example.org>"),
-        (
-            Envelope(sender="ä@b", recipients=(BOB,), smtputf8=True, ret="HDRS", envid="X", require_tls=True),
-            b"x",
-            EVERYTHING,
-            "MAIL FROM:<ä@b> SIZE=1 SMTPUTF8 REQUIRETLS RET=HDRS ENVID=X".encode(),
-        ),
-        (
-            Envelope(sender="a@b", recipients=(BOB,), smtputf8=True, ret="FULL", envid="X", body="8BITMIME"),
-            b"x",
-            Offers(eight_bit=True),
-            b"MAIL FROM:<a@b> BODY=8BITMIME",
-        ),
+        (ONE_BY_ONE, "250 250 250 250 354 250", ["RSET", *ALL]),
+        (IN_FLIGHT, "250 250 250 250 354 250", ["RSET MAIL BOB EVE DATA", "content"]),
+        (CHUNKS_IN_FLIGHT, "250 250 250 250 250", ["RSET MAIL BOB EVE", "chunk"]),
     ],
 )
-def test_the_mail_command(envelope: Envelope, content: bytes, offers: Offers, expected: bytes) -> None:
-    assert mail_line(envelope, content, offers) == expected
+def test_the_last_transaction_is_left_without_a_round_trip(offers: Offers, replies: str, flights: list[str]) -> None:
+    taken, transaction = run(offers, *replies.split(), reset=True)
+    assert taken == flights
+    assert codes(transaction) == (250, 250)
 
 
-@pytest.mark.parametrize(
-    ("recipient", "offers", "expected"),
-    [
-        (BOB, EVERYTHING, b"RCPT TO:<bob@example.net>"),
-        (
-            Recipient(address="b@c", notify=("SUCCESS", "DELAY"), orcpt="rfc822;B@c"),
-            EVERYTHING,
-            b"RCPT TO:<b@c> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;B@c",
-        ),
-        (Recipient(address="b@c", notify=("NEVER",), orcpt="rfc822;B@c"), Offers(), b"RCPT TO:<b@c>"),
-    ],
-)
-def test_the_rcpt_command(recipient: Recipient, offers: Offers, expected: bytes) -> None:
-    assert rcpt_line(recipient, offers) == expected
+@pytest.mark.parametrize("reply", ["502", "421", "354", None])
+def test_a_refused_reset_is_as_if_nothing_had_been_said(reply: str | None) -> None:
+    _, transaction = run(IN_FLIGHT, reply, reset=True)
+    assert transaction.broken is not None
+    assert (codes(transaction), transaction.answered) == ((None, None), False)
 
 
-UTF8 = Envelope(sender="a@b", recipients=(BOB,), smtputf8=True)
-HEADER = "Subject: ü\r\n\r\nx".encode()
+def test_a_loss_before_all_is_sent_leaves_no_doubt() -> None:
+    """Without its last octet no host can take a message."""
+    transaction = Transaction(Order(b"MAIL", [(BOB, b"BOB")], CONTENT), ONE_BY_ONE)
+    for code in (250, 250, 354):
+        transaction.flight()
+        transaction.answer(Reply(code, None, ""))
+    transaction.flight()
+    assert transaction.awaited is Phase.CONTENT
+    transaction.broke(LOST, uploaded=False)
+    assert not transaction.doubtful
 
 
-@pytest.mark.parametrize(
-    ("envelope", "content", "needs"),
-    [
-        (PLAIN, HEADER, False),
-        (UTF8, HEADER, True),
-        (UTF8, HEADER[:12], True),
-        (UTF8, b"Subject: u\r\n\r\n\xc3\xbc", False),
-        (Envelope(sender="ü@b", recipients=(BOB,)), b"", True),
-        (Envelope(sender=None, recipients=(Recipient(address="ü@b"),)), b"", True),
-    ],
-)
-def test_when_smtputf8_is_needed(envelope: Envelope, content: bytes, needs: bool) -> None:
-    assert needs_smtputf8(envelope, content) is needs
-
-
-@pytest.mark.parametrize(
-    ("envelope", "content", "offers", "status"),
-    [
-        (PLAIN, b"x" * 1000, Offers(), None),
-        (PLAIN, b"x" * 1000, Offers(size=1000), None),
-        (PLAIN, b"x" * 1001, Offers(size=1000), "5.3.4"),
-        (UTF8, HEADER, Offers(), "5.6.7"),
-        (UTF8, HEADER, Offers(smtputf8=True), None),
-        (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(), "5.7.30"),
-        (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(require_tls=True), None),
-        (Envelope(sender=None, recipients=(BOB,), require_tls=True), b"", Offers(), None),
-    ],
-)
-def test_what_cannot_be_sent_is_not_begun(
-    envelope: Envelope, content: bytes, offers: Offers, status: str | None
-) -> None:
-    reply = objection(envelope, content, offers, "mx")
-    assert (reply and reply.enhanced) == status
+@pytest.mark.parametrize(("code", "enhanced", "expected"), [(552, "5.5.3", 452), (552, "5.2.2", 552)])
+def test_too_many_recipients_is_for_later(code: int, enhanced: str, expected: int) -> None:
+    """Whatever its code (RFC 5321 section 4.5.3.1.10)."""
+    transaction = Transaction(Order(b"MAIL", [(BOB, b"BOB")], CONTENT), IN_FLIGHT)
+    transaction.flight()
+    for reply in (Reply(250, None, ""), Reply(code, enhanced, ""), Reply(503, None, "")):
+        transaction.answer(reply)
+    assert transaction.answers[BOB].code == expected

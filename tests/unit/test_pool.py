@@ -4,7 +4,8 @@ import pytest
 
 from services.delivery.shaping.slots import Slots
 from services.delivery.smtp.pool import Limits, reusable
-from services.delivery.smtp.session import Timeouts, dot_stuffed
+from services.delivery.smtp.session import Timeouts
+from services.delivery.smtp.transaction import dot_stuffed
 
 LIMITS = Limits(idle_seconds=5, transactions=3)
 

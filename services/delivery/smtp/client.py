@@ -1,7 +1,7 @@
 """SMTP sessions with next hops: the one home of aiosmtplib.
 
-aiosmtplib connects, greets, negotiates TLS and authenticates. The transaction itself is ours (transaction.py), because
-the library's `data()` rewrites line ends and waits for one time-out in all (BROKER.md 30, 31).
+aiosmtplib connects, greets, negotiates TLS and authenticates. Then the connection is Session's: the library knows no
+PIPELINING, rewrites line ends, and waits for one time-out in all (BROKER.md 30, 31).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import aiosmtplib
 import msgspec
@@ -17,8 +17,8 @@ import msgspec
 from services.delivery.outcome import printable, remote_reply, softened
 from services.delivery.routing.route import NextHop, Tls
 from services.delivery.security.contexts import Contexts
+from services.delivery.smtp.offers import Offers
 from services.delivery.smtp.session import Session, Timeouts
-from services.delivery.smtp.transaction import Offers
 from shared.smtp.reply import Reply
 
 
@@ -121,7 +121,10 @@ class Client:
         except _ERRORS as error:
             smtp.close()
             return Failure(_refusal(error, phase, hop.host), phase == "STARTTLS", _is_distrust(error))
-        return Session(smtp, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
+        if smtp.transport is None:
+            return Failure(Reply(451, "4.4.2", f"session with {hop.host} ended at {phase}"))
+        transport = cast("asyncio.Transport", smtp.transport)
+        return Session(transport, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
 
     async def _start_tls(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> bool:
         """Return False if TLS is required and not offered."""

@@ -69,7 +69,8 @@ class Pool:
             await asyncio.wait(self._farewells)
 
     def _is_reusable(self, session: Session, idle_for: float) -> bool:
-        return reusable(alive=session.alive, transactions=session.transactions, idle_for=idle_for, limits=self.limits)
+        willing = session.alive and not session.exhausted
+        return reusable(alive=willing, transactions=session.transactions, idle_for=idle_for, limits=self.limits)
 
     def _expire(self, session: Session) -> None:
         for idle in [each for each in self._idle if each.session is session]:

@@ -1,12 +1,16 @@
-"""One open SMTP session: performs transactions, octet for octet, with the time-outs of RFC 5321 section 4.5.3.2."""
+"""One open SMTP session: performs transactions, octet for octet, with the time-outs of RFC 5321 section 4.5.3.2.
+
+It takes the connection over from aiosmtplib after EHLO, and speaks where the octets arrive: a reply that ends a flight
+sends the next one, and the task that waits for the transaction is woken once.
+"""
 
 import asyncio
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-import aiosmtplib
-
-from services.delivery.outcome import printable, remote_reply, softened
-from services.delivery.smtp.transaction import Offers, Phase, Step, Transaction
+from services.delivery.outcome import printable
+from services.delivery.smtp.offers import Offers
+from services.delivery.smtp.replies import Garbage, Reader
+from services.delivery.smtp.transaction import Phase, Transaction
 from shared.smtp.reply import Reply
 
 BLOCK = 64 * 1024
@@ -33,143 +37,206 @@ class Timeouts(NamedTuple):
         return cls(connect, *(min(seconds, cap) for seconds in rfc[1:]))
 
     def of_phase(self, phase: Phase) -> float:
-        """Return how long a command's reply may take."""
-        return {Phase.MAIL: self.mail, Phase.RCPT: self.rcpt, Phase.DATA: self.data}.get(phase, self.end)
+        """Return how long a reply may take, from the one before it or from the last octet sent."""
+        match phase:
+            case Phase.RCPT:
+                return self.rcpt
+            case Phase.DATA:
+                return self.data
+            case Phase.CONTENT:
+                return self.end
+            case _:
+                return self.mail
 
 
-class Session:
+class Session(asyncio.Protocol):
     """A session after EHLO (and TLS, and AUTH). It belongs to one user at a time."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP, host: str, offers: Offers, timeouts: Timeouts) -> None:
-        self._smtp = smtp
+    def __init__(self, transport: asyncio.Transport, host: str, offers: Offers, timeouts: Timeouts) -> None:
+        """Take over a connection on which no reply is due."""
+        self._transport = transport
         self._timeouts = timeouts
-        self._writer: asyncio.StreamWriter | None = None
+        self._shortest = min(timeouts[1:])
+        self._loop = asyncio.get_running_loop()
+        self._reader = Reader()
+        self._transaction: Transaction | None = None
+        self._ended: asyncio.Future[None] | None = None
+        """Set when the transaction is done, or the host has answered QUIT."""
+        self._to_write = memoryview(b"")
+        self._may_write = True
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._reset = self._leaving = False
         self.host = host
         self.offers = offers
         self.transactions = 0
         """How many were begun."""
+        transport.set_protocol(self)
 
     @property
     def alive(self) -> bool:
         """False once either side has closed it."""
-        return self._smtp.is_connected
+        return not self._transport.is_closing()
 
-    async def perform(self, transaction: Transaction, content: bytes) -> None:
+    @property
+    def exhausted(self) -> bool:
+        """True if the host takes no more transactions in this session (LIMITS MAILMAX, RFC 9422)."""
+        return self.offers.transactions is not None and self.transactions >= self.offers.transactions
+
+    @property
+    def must_reset(self) -> bool:
+        """True if the next transaction must begin with RSET: the host has not finished the last one."""
+        return self._reset
+
+    async def perform(self, transaction: Transaction) -> None:
         """Carry a transaction through; afterwards the session is ready for another one, or closed."""
         self.transactions += 1
+        self._transaction = transaction
+        self._ended = self._loop.create_future()
         try:
-            while (step := transaction.step) is not None:
-                await self._do(step, transaction, content)
-            if transaction.broken is not None:
-                self.abort()
-            elif transaction.needs_reset:
-                await self._reset()
-        except BaseException:  # cancelled in the middle: what the host would say next belongs to nobody
-            self.abort()
-            raise
+            self._go_on()
+            await self._ended
+        finally:
+            self._transaction = None
+            self._reset = transaction.needs_reset
+            if not transaction.done or transaction.broken is not None or not self._reader.empty:
+                self.abort()  # what the host would say next belongs to nobody
 
-    async def _do(self, step: Step, transaction: Transaction, content: bytes) -> None:
-        try:
-            if step.line is None:
-                response = await self._send(content)
-            else:
-                response = await self._smtp.execute_command(step.line, timeout=self._timeouts.of_phase(step.phase))
-        except aiosmtplib.SMTPResponseException as error:
-            transaction.broke(softened(remote_reply(error.code, error.message), self.host, step.phase))
-        except TimeoutError:
-            transaction.broke(Reply(451, "4.4.2", f"{self.host} did not answer in time at {step.phase}"))
-        except (aiosmtplib.SMTPException, OSError) as error:
-            transaction.broke(
-                Reply(451, "4.4.2", printable(f"session with {self.host} ended at {step.phase}: {error}"))
-            )
+    def _go_on(self) -> None:
+        """Send the next flight, if there is another."""
+        transaction = self._transaction
+        if transaction is None:
+            return
+        if transaction.done:
+            self._end()
+            return
+        if not self.alive:
+            self._lost(None)
+            return
+        head, *rest = transaction.flight()
+        if rest:
+            self._to_write = memoryview(rest[0])
+            self._transport.write(head)
         else:
-            reply = remote_reply(response.code, response.message)
-            if 200 <= response.code <= 599:
-                transaction.answer(reply)
-            else:  # who does not speak SMTP is not spoken to any longer
-                transaction.broke(reply)
+            self._to_write = memoryview(head)
+        self._write()
 
-    async def _send(self, content: bytes) -> aiosmtplib.SMTPResponse:
-        """Send the content and the final dot; return the reply, which a host may give before all is sent."""
-        protocol = self._smtp.protocol
-        if protocol is None or protocol.transport is None:
-            raise aiosmtplib.SMTPServerDisconnected("connection lost")
-        if self._writer is None:  # kept, because a StreamWriter closes its transport when it goes
-            transport = cast("asyncio.WriteTransport", protocol.transport)
-            self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
-        reading = asyncio.create_task(protocol.read_response())
-        reading.add_done_callback(_retrieve)
-        try:
-            await asyncio.sleep(0)  # let it begin: aiosmtplib drops a reply that comes before it is waited for
-            complete = await self._write(self._writer, dot_stuffed(content), reading)
-            async with asyncio.timeout(self._timeouts.end):
-                response = await reading
-        finally:
-            reading.cancel()
-        if not complete:
+    def _end(self) -> None:
+        """Wake whoever waits for the transaction, or for the reply to QUIT."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _write(self) -> None:
+        """Write as much as is taken; what is left follows when the host has read some of it."""
+        while self._to_write and self._may_write and self.alive:
+            block, self._to_write = self._to_write[:BLOCK], self._to_write[BLOCK:]
+            self._transport.write(block)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Begin to wait for a reply, or for a block to leave."""
+        phase = self._transaction.awaited if self._transaction is not None else None
+        if phase is None:
+            return
+        now = self._loop.time()
+        self._deadline = now + (self._timeouts.block if self._to_write else self._timeouts.of_phase(phase))
+        if self._timer is None:
+            self._timer = self._loop.call_at(now + self._shortest, self._look)
+
+    def _look(self) -> None:
+        """End what has taken too long. No deadline is nearer than the next look."""
+        self._timer = None
+        transaction, now = self._transaction, self._loop.time()
+        if transaction is None or transaction.done:
+            return
+        if now < self._deadline:
+            self._timer = self._loop.call_at(min(self._deadline, now + self._shortest), self._look)
+            return
+        phase = transaction.awaited
+        self._break(Reply(451, "4.4.2", f"{self.host} did not answer in time at {phase}"))
+
+    def _break(self, why: Reply) -> None:
+        transaction = self._transaction
+        if transaction is not None and not transaction.done:
+            transaction.broke(why, uploaded=not self._to_write)
+            self._go_on()
+
+    def _lost(self, error: Exception | None) -> None:
+        phase = self._transaction.awaited if self._transaction is not None else None
+        why = printable(f"session with {self.host} ended at {phase or Phase.MAIL}: {error or 'connection closed'}")
+        self._break(Reply(451, "4.4.2", why))
+
+    def data_received(self, data: bytes) -> None:
+        """Take replies; what nobody asked for ends the session."""
+        self._reader.receive(data)
+        transaction = self._transaction
+        if transaction is None:
+            if self._leaving:
+                self._end()
+            else:
+                self.abort()
+            return
+        while transaction.awaited is not None and (reply := self._reader.next()) is not None:
+            if isinstance(reply, Garbage):
+                self._break(reply.reply)
+            else:
+                self._take(transaction, reply)
+        if transaction.awaited is not None:
+            self._wait()
+        elif not transaction.done and not self._reader.empty:
+            self._break(Reply(451, "4.5.0", f"{self.host} answers what it was not asked"))
+        else:
+            self._go_on()
+
+    def _take(self, transaction: Transaction, reply: Reply) -> None:
+        """Take one reply; to the content it may come before all of that is sent (RFC 5321 section 4.2.5)."""
+        early = transaction.awaited is Phase.CONTENT and (
+            bool(self._to_write) or self._transport.get_write_buffer_size() > 0
+        )
+        if early and reply.code < 400:
+            transaction.broke(Reply(451, "4.4.2", f"{self.host} said {reply} before all of it was sent"))
+        else:
+            transaction.answer(reply)
+        if early:
             self.abort()
-            if response.code < 400:
-                raise aiosmtplib.SMTPServerDisconnected(f"{response.code} before all of it was sent")
-        return response
 
-    async def _write(
-        self, writer: asyncio.StreamWriter, octets: bytes, reading: asyncio.Task[aiosmtplib.SMTPResponse]
-    ) -> bool:
-        """Write all, unless the host answers or leaves meanwhile; True if all was written."""
-        view = memoryview(octets)
-        for start in range(0, len(view), BLOCK):
-            if reading.done():
-                return False
-            writer.write(view[start : start + BLOCK])
-            if writer.transport.get_write_buffer_size():
-                await self._drain(writer, reading)
-        return not writer.transport.is_closing()
+    def pause_writing(self) -> None:
+        """Stop: the host does not keep up."""
+        self._may_write = False
 
-    async def _drain(self, writer: asyncio.StreamWriter, reading: asyncio.Task[aiosmtplib.SMTPResponse]) -> None:
-        """Wait until a block has left, or the host has answered: it may do so and read no more."""
-        draining = asyncio.create_task(writer.drain())
-        draining.add_done_callback(_retrieve)
-        try:
-            async with asyncio.timeout(self._timeouts.block):
-                await asyncio.wait((draining, reading), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            draining.cancel()
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._may_write = True
+        if self._to_write:
+            self._write()
 
-    async def _reset(self) -> None:
-        """Leave a transaction that the host has not finished (RFC 5321 section 4.1.1.5)."""
-        try:
-            await self._smtp.rset(timeout=self._timeouts.mail)
-        except (aiosmtplib.SMTPException, OSError):
-            self.abort()
+    def eof_received(self) -> None:
+        """Take the end of what the host says; the transport closes itself."""
+        self._lost(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the session."""
+        self._lost(exc)
+        self._end()
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def quit(self) -> None:
         """Say goodbye and close; never raises."""
+        self._leaving, self._ended = True, self._loop.create_future()
         try:
-            await self._smtp.quit(timeout=CLOSING_SECONDS)
-        except (aiosmtplib.SMTPException, OSError):
+            if self.alive:
+                self._transport.write(b"QUIT\r\n")
+                await asyncio.wait((self._ended,), timeout=CLOSING_SECONDS)
+        finally:
             self.abort()
 
     def abort(self) -> None:
         """Close at once; what is still to be written is not waited for."""
-        transport = self._smtp.transport
-        self._smtp.close()
-        if transport is not None:
-            cast("asyncio.WriteTransport", transport).abort()
-
-
-def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Look at an exception that is nobody's once the other direction has failed."""
-    if not task.cancelled():
-        task.exception()
-
-
-def dot_stuffed(content: bytes) -> bytes:
-    """Return the content as DATA sends it (RFC 5321 section 4.5.2), the final dot included.
-
-    The receiver gets back the same octets; only a missing last line end is added, which DATA cannot do without.
-    """
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    end = b".\r\n" if not stuffed or stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
-    return stuffed + end
+        self._to_write = memoryview(b"")
+        self._stop_timer()
+        self._transport.abort()

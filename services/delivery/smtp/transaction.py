@@ -1,9 +1,13 @@
-"""One SMTP mail transaction without I/O: commands out, replies in, one answer per recipient (RFC 5321 section 3.3).
+"""One mail transaction without I/O: flights out, replies in, an answer per recipient (RFC 5321 section 3.3).
 
-    while (step := transaction.step) is not None:
-        transaction.answer(<the reply to step>)        # or transaction.broke(<why there is none>)
+    while not transaction.done:
+        pieces = transaction.flight()             # to be sent now
+        while transaction.awaited is not None:
+            transaction.answer(<the next reply>)  # or transaction.broke(<why there is none>)
 
-What a host offers, and what a message needs, is decided before the first command.
+A host that offers PIPELINING gets everything before the content in one flight (RFC 2920), the others get one command at
+a time. The content never leaves before a recipient is accepted: until then nothing can have come of a transaction,
+and nobody uploads what nobody wants.
 """
 
 from collections.abc import Sequence
@@ -11,110 +15,52 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.delivery.outcome import rcpt_reply
-from shared.model import Envelope, Recipient
+from services.delivery.smtp.offers import Offers
+from shared.model import Recipient
 from shared.smtp.reply import Reply
 
 
 class Phase(StrEnum):
     """Which reply is awaited."""
 
+    RESET = "RSET"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
     CONTENT = "end of data"
-    DONE = "done"
 
 
-class Offers(NamedTuple):
-    """What the host's EHLO reply offers."""
+class Order(NamedTuple):
+    """What is to be sent: the commands without CRLF, and the content."""
 
-    size: int | None = None
-    """Octets; None where it sets no limit."""
-    eight_bit: bool = False
-    dsn: bool = False
-    smtputf8: bool = False
-    require_tls: bool = False
-
-    @classmethod
-    def of(cls, keywords: dict[str, str]) -> "Offers":
-        """Read EHLO keywords, in lower case, with their parameters."""
-        size = keywords.get("size", "")
-        return cls(
-            size=int(size) if size.isascii() and size.isdigit() and len(size) < 16 and int(size) else None,
-            eight_bit="8bitmime" in keywords,
-            dsn="dsn" in keywords,
-            smtputf8="smtputf8" in keywords,
-            require_tls="requiretls" in keywords,
-        )
-
-
-class Step(NamedTuple):
-    """What to send next: a command line without CRLF, or (None) the content."""
-
-    phase: Phase
-    line: bytes | None
-
-
-def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
-    """Tell whether an address or the header goes beyond ASCII (RFC 6531 section 3.1), whatever was declared."""
-    addresses = (envelope.sender or "", *(recipient.address for recipient in envelope.recipients))
-    if not all(address.isascii() for address in addresses):
-        return True
-    if not envelope.smtputf8:
-        return False
-    end = content.find(b"\r\n\r\n")
-    return not (content if end < 0 else content[:end]).isascii()
-
-
-def objection(envelope: Envelope, content: bytes, offers: Offers, host: str) -> Reply | None:
-    """Return why this message cannot go to a host with these offers, or None; asking the host would say no more."""
-    if needs_smtputf8(envelope, content) and not offers.smtputf8:
-        return Reply(553, "5.6.7", f"an address or the header is not ASCII, and {host} lacks SMTPUTF8")
-    if envelope.require_tls and envelope.sender is not None and not offers.require_tls:
-        return Reply(550, "5.7.30", f"REQUIRETLS support is required, and {host} lacks it")
-    if offers.size is not None and len(content) > offers.size:
-        return Reply(552, "5.3.4", f"{len(content)} octets exceed the limit of {host}, {offers.size}")
-    return None
-
-
-def mail_line(envelope: Envelope, content: bytes, offers: Offers) -> bytes:
-    """Return the MAIL command with the parameters that the host understands."""
-    parts = [f"MAIL FROM:<{envelope.sender or ''}>"]
-    if offers.size is not None:
-        parts.append(f"SIZE={len(content)}")
-    if offers.eight_bit and (envelope.body == "8BITMIME" or not content.isascii()):
-        parts.append("BODY=8BITMIME")
-    if offers.smtputf8 and needs_smtputf8(envelope, content):
-        parts.append("SMTPUTF8")
-    if offers.require_tls and envelope.require_tls:
-        parts.append("REQUIRETLS")
-    if offers.dsn and envelope.ret:
-        parts.append(f"RET={envelope.ret}")
-    if offers.dsn and envelope.envid:
-        parts.append(f"ENVID={envelope.envid}")
-    return " ".join(parts).encode()
-
-
-def rcpt_line(recipient: Recipient, offers: Offers) -> bytes:
-    """Return the RCPT command; what the sender asked to be told goes along where the host offers DSN (RFC 3461)."""
-    parts = [f"RCPT TO:<{recipient.address}>"]
-    if offers.dsn and recipient.notify:
-        parts.append(f"NOTIFY={','.join(recipient.notify)}")
-    if offers.dsn and recipient.orcpt:
-        parts.append(f"ORCPT={recipient.orcpt}")
-    return " ".join(parts).encode()
+    mail: bytes
+    recipients: Sequence[tuple[Recipient, bytes]]
+    content: bytes
 
 
 class Transaction:
     """The state of one transaction. `answers` holds every recipient's definite answer."""
 
-    def __init__(self, mail: bytes, recipients: Sequence[tuple[Recipient, bytes]]) -> None:
-        self._mail = mail
-        self._rcpts = [line for _, line in recipients]
-        self._recipients = [recipient for recipient, _ in recipients]
+    def __init__(self, order: Order, offers: Offers, *, reset: bool = False) -> None:
+        """Begin; with `reset` the last transaction is left first (RFC 5321 section 4.1.1.5)."""
+        self._recipients = [recipient for recipient, _ in order.recipients]
+        self._content = order.content
+        self._offers = offers
+        self._commands = [(Phase.MAIL, order.mail), *((Phase.RCPT, line) for _, line in order.recipients)]
+        if reset:
+            self._commands.insert(0, (Phase.RESET, b"RSET"))
+        if not offers.chunking:
+            self._commands.append((Phase.DATA, b"DATA"))
+        self._sent = 0
+        self._heard = 0
+        self._asked = 0
+        """Recipients whose RCPT has been answered."""
         self._accepted: list[Recipient] = []
-        self._next = 0
-        self.phase = Phase.MAIL
+        self._mail_refused = False
+        self._uploading = False
+        self._empty = False
+        """The content was replaced by nothing, for there is nobody to take it."""
+        self.done = False
         self.answers: dict[Recipient, Reply] = {}
         self.broken: Reply | None = None
         """Why the session ended before its time; recipients without an answer may go to another host."""
@@ -128,74 +74,114 @@ class Transaction:
         """False until the host answers MAIL: nothing has come of this transaction yet (BROKER.md 32)."""
 
     @property
-    def step(self) -> Step | None:
-        """What to send now, or None if nothing is left."""
-        match self.phase:
-            case Phase.MAIL:
-                return Step(Phase.MAIL, self._mail)
-            case Phase.RCPT:
-                return Step(Phase.RCPT, self._rcpts[self._next])
-            case Phase.DATA:
-                return Step(Phase.DATA, b"DATA")
-            case Phase.CONTENT:
-                return Step(Phase.CONTENT, None)
-            case _:
-                return None
+    def awaited(self) -> Phase | None:
+        """What the next reply answers, or None if none is due."""
+        if self.done:
+            return None
+        if self._uploading:
+            return Phase.CONTENT
+        return self._commands[self._heard][0] if self._heard < self._sent else None
+
+    def flight(self) -> tuple[bytes, ...]:
+        """Return what is to be sent now that no reply is due, in pieces: content is not copied where it need not be."""
+        if self._sent == len(self._commands):
+            self._uploading = True
+            return self._body()
+        first, self._sent = self._sent, len(self._commands) if self._offers.pipelining else self._sent + 1
+        return (b"".join([b"%s\r\n" % line for _, line in self._commands[first : self._sent]]),)
+
+    def _body(self) -> tuple[bytes, ...]:
+        if self._empty:
+            return (b".\r\n",)
+        if self._offers.chunking:
+            return b"BDAT %d LAST\r\n" % len(self._content), self._content
+        return (dot_stuffed(self._content),)
 
     def answer(self, reply: Reply) -> None:
-        """Take the reply to the present step."""
-        if self._makes_no_sense(reply):
-            self.broke(Reply(451, "4.5.0", f"unexpected reply to {self.phase}: {reply}"))
-            return
-        if reply.code == 421:  # the host ends the session (RFC 5321 section 3.8)
-            self.broken, self.broken_by_host = reply, True
-        match self.phase:
-            case _ if reply.code == 421 and self.phase is not Phase.CONTENT:
-                self.phase = Phase.DONE
+        """Take the next reply."""
+        phase = self.awaited
+        if phase is None or (reply.code < 400 and (reply.code < 300) is (phase is Phase.DATA)):
+            self.broke(Reply(451, "4.5.0", f"unexpected reply to {phase}: {reply}"))
+        elif reply.code == 421:  # the host ends the session (RFC 5321 section 3.8)
+            self._farewell(reply)
+        elif phase is Phase.CONTENT:
+            self._content_answered(reply)
+        else:
+            self._heard += 1
+            self._command_answered(phase, reply)
+
+    def broke(self, why: Reply, *, uploaded: bool = True) -> None:
+        """Take the end of the session, in our words, in place of a reply; `uploaded` if all was sent."""
+        self.doubtful = self._uploading and uploaded and not self._empty
+        self.broken = why
+        self.done = True
+
+    def _farewell(self, reply: Reply) -> None:
+        if self._uploading and not self._empty:
+            self._answer_accepted(reply)
+        self.broken, self.broken_by_host, self.done = reply, True, True
+
+    def _command_answered(self, phase: Phase, reply: Reply) -> None:
+        match phase:
+            case Phase.RESET if reply.code >= 400:
+                self.broke(Reply(451, "4.5.0", f"RSET was answered: {reply}"))
             case Phase.MAIL:
                 self.answered = True
-                self._mail_answered(reply)
+                if reply.code >= 400:
+                    self._mail_refused = True
+                    self.answers |= dict.fromkeys(self._recipients, reply)
             case Phase.RCPT:
                 self._rcpt_answered(rcpt_reply(reply))
             case Phase.DATA:
                 self._data_answered(reply)
-            case _:
-                self._finish(reply)
-
-    def broke(self, why: Reply) -> None:
-        """Take the end of the session, in our words, in place of a reply."""
-        self.doubtful = self.phase is Phase.CONTENT
-        self.broken = why
-        self.phase = Phase.DONE
-
-    def _makes_no_sense(self, reply: Reply) -> bool:
-        return reply.code < 400 and (reply.code // 100 == 3) != (self.phase is Phase.DATA)
-
-    def _mail_answered(self, reply: Reply) -> None:
-        if reply.code < 300:
-            self.phase = Phase.RCPT
-        else:
-            self._accepted = self._recipients
-            self._finish(reply)
+        if not self.done and self._heard == self._sent:
+            self._look_ahead()
 
     def _rcpt_answered(self, reply: Reply) -> None:
-        recipient = self._recipients[self._next]
+        recipient = self._recipients[self._asked]
+        self._asked += 1
         if reply.code < 300:
             self._accepted.append(recipient)
-        else:
+        if reply.code >= 400 and not self._mail_refused:
             self.answers[recipient] = reply
-        self._next += 1
-        if self._next == len(self._recipients):
-            self.phase = Phase.DATA if self._accepted else Phase.DONE
-            self.needs_reset = not self._accepted
 
     def _data_answered(self, reply: Reply) -> None:
-        if reply.code < 400:
-            self.phase = Phase.CONTENT
-        else:
-            self._finish(reply)
-            self.needs_reset = True
+        if reply.code >= 400:
+            if not self._mail_refused:
+                self._answer_accepted(reply)
+            self._finish(reset=not self._mail_refused)
+        elif not self._accepted:  # RFC 2920 section 3.1
+            self._empty = True
+        elif self._mail_refused:
+            self.broke(Reply(451, "4.5.0", "MAIL was refused, and RCPT and DATA accepted"))
 
-    def _finish(self, reply: Reply) -> None:
+    def _look_ahead(self) -> None:
+        """Finish if there is no sense in what would be sent next."""
+        if self._mail_refused and not self._empty:
+            self._finish(reset=False)
+        elif self._asked == len(self._recipients) and not self._accepted and not self._empty:
+            self._finish(reset=True)
+
+    def _content_answered(self, reply: Reply) -> None:
+        if not self._empty:
+            self._answer_accepted(reply)
+        self._finish(reset=self._offers.chunking and reply.code >= 400)  # RFC 3030 section 2
+
+    def _answer_accepted(self, reply: Reply) -> None:
         self.answers |= dict.fromkeys(self._accepted, reply)
-        self.phase = Phase.DONE
+
+    def _finish(self, *, reset: bool) -> None:
+        self.needs_reset = reset
+        self.done = True
+
+
+def dot_stuffed(content: bytes) -> bytes:
+    """Return the content as DATA sends it (RFC 5321 section 4.5.2), the final dot included.
+
+    The receiver gets back the same octets; only a missing last line end is added, which DATA cannot do without.
+    """
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    end = b".\r\n" if not stuffed or stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+    return stuffed + end
