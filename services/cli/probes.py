@@ -86,6 +86,16 @@ async def _resolves(resolver: Resolver, key: str, host: str) -> Problem:
     return Problem(Severity.OK, key, f"{host} is {', '.join(answer.addresses)}")
 
 
+async def sending(config: Config) -> list[Problem]:
+    """Try what delivery's connections go out with."""
+    try:
+        with extra("delivery"):
+            from services.cli.sending import sources
+    except SluiceError as error:
+        return [Problem(Severity.WARNING, "delivery", f"not tried: {error}")]
+    return sources(config)
+
+
 async def lists(config: Config) -> list[Problem]:
     """Ask each list of client addresses for the entries that tell whether it works (RFC 5782 section 5)."""
     dnsbl = config.ingress.dnsbl
@@ -153,4 +163,4 @@ async def antivirus(config: Config) -> list[Problem]:
     return [Problem(Severity.OK, key, f"{url} scans")]
 
 
-PROBES: tuple[Probe, ...] = (certificates, files, names, lists, broker, antivirus)
+PROBES: tuple[Probe, ...] = (certificates, files, names, sending, lists, broker, antivirus)

@@ -107,6 +107,18 @@ def ip_address(text: str) -> str:
         raise ValueError(f'"{text}" is not an IP address: write such as "192.0.2.1" or "2001:db8::1"') from None
 
 
+def ip_version(version: int) -> Check:
+    """Return a check that accepts addresses of one version only."""
+
+    def check(text: str) -> str:
+        address = ip_address(text)
+        if ipaddress.ip_address(address).version != version:
+            raise ValueError(f'"{text}" is not an IPv{version} address')
+        return address
+
+    return check
+
+
 def listen_address(text: str) -> str:
     """Return "address:port" to listen on: an IP address, or localhost."""
     address = parse_address(text)
@@ -313,6 +325,8 @@ Algorithm = Annotated[
 Mailbox = Annotated[str, Meta(extra={"check": mailbox})]
 Network = Annotated[str, Meta(extra={"check": network})]
 IpAddress = Annotated[str, Meta(extra={"check": ip_address})]
+Ipv4Address = Annotated[str, Meta(extra={"check": ip_version(4)})]
+Ipv6Address = Annotated[str, Meta(extra={"check": ip_version(6)})]
 ListenAddress = Annotated[str, Meta(extra={"check": listen_address})]
 NameServer = Annotated[str, Meta(extra={"check": name_server})]
 NextHop = Annotated[str, Meta(extra={"check": next_hop})]

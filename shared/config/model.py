@@ -21,6 +21,8 @@ from shared.config.kinds import (
     HostedDomain,
     HttpUrl,
     IpAddress,
+    Ipv4Address,
+    Ipv6Address,
     Level,
     ListenAddress,
     Mailbox,
@@ -322,6 +324,11 @@ class Delivery(Section, frozen=True):
     """Domain (or ".example.org", or "*") = "smtp://user@host:port", "smtps://..." """
     route_passwords: dict[RouteDomain, Secret] = {}
     """Password of a route's user, by the route's domain; also a table of files, `route_passwords_file`."""
+    source_address: Ipv4Address | None = None
+    """Where connections over IPv4 come from, unless a route says otherwise; None leaves it to the system."""
+    source_address_v6: Ipv6Address | None = None
+    helo: Domain | None = None
+    """The name in EHLO, unless a route says otherwise; None means `hostname`."""
     concurrency: Count = 100
     """Items in hand at a time."""
     per_destination: Count = 10

@@ -265,3 +265,19 @@ def test_lists_that_do_not_work(tmp_path: Path) -> None:
     for said in ("good.example works", "all.example has every address", "shut.example answers 127.255.255.254"):
         assert said in words
     assert "gone.example lacks its test entry" in words
+
+
+def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
+    """Each is bound; one of another machine is an error, and so is a route that delivery could not read."""
+    hosts = 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n'
+    with DnsServer({}) as dns:
+        keys = f'[delivery]\nnameservers = ["{dns.address}"]\nsource_address = "127.0.0.7"\n[delivery.route]\n'
+        written(tmp_path, f'{hosts}{keys}"a.example" = "smtp://h?source=192.0.2.77"\n')
+        done = sluice("check", cwd=tmp_path)
+        written(tmp_path, f'{hosts}{keys}"a.example" = "smtp://h?source=localhost"\n')
+        unread = sluice("check", cwd=tmp_path)
+    assert (done.status, unread.status) == (1, 1)
+    found = rows(done.out)
+    assert (found["delivery.source_address"], found['delivery.route."a.example"']) == ("ok", "error")
+    assert "connections cannot come from 192.0.2.77" in done.out
+    assert rows(unread.out)["delivery.route.a.example"] == "error"

@@ -223,6 +223,8 @@ WRONG = [
         'F: relay.trusted_networks[0]: "10.1.2.3/8" has bits set beyond its',
     ),
     ("[relay]\nown_addresses = ['here']", 'F: relay.own_addresses[0]: "here" is not an IP address'),
+    ("[delivery]\nsource_address = '::1'", 'F: delivery.source_address: "::1" is not an IPv4 address'),
+    ("[delivery]\nsource_address_v6 = '10.0.0.1'", 'F: delivery.source_address_v6: "10.0.0.1" is not an IPv6 address'),
     ("[relay]\npostmaster = 'postmaster'", 'F: relay.postmaster: "postmaster" is not a mailbox'),
     ("[relay]\ndenied_destinations = ['a b']", 'F: relay.denied_destinations[0]: "a b" is not a domain'),
     ("[relay.hosted]\n'exa mple' = 'mx'", 'F: relay.hosted."exa mple": "exa mple" is not a domain'),

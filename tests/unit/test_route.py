@@ -3,6 +3,7 @@
 import pytest
 
 from services.delivery.routing.route import ByMx, NextHop, Tls, compile_routes, find, parse_hop
+from services.delivery.routing.source import Source
 from shared.config.model import Config, Delivery, Hosted, Relay
 from shared.errors import ConfigError
 
@@ -33,7 +34,7 @@ V = Tls.VERIFY
     ],
 )
 def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
-    assert parse_hop(text, "key", mx_port=25, route="*" if "://" in text else None) == expected
+    assert parse_hop(text, "key", ByMx(25), route="*" if "://" in text else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -59,11 +60,20 @@ def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
         "smtp://me@host?tls=may",
         "smtps://host?tls=none",
         "smtps://host?tls=may",
+        "smtp://host?source=mail.example.net",
+        "smtp://host?source=192.0.2.5,192.0.2.6",
+        "smtp://host?source=192.0.2.5,",
+        "smtp://host?source=",
+        "smtp://host?source=0.0.0.0",
+        "smtp://host?source=224.0.0.1",
+        "smtp://host?helo=",
+        "smtp://host?helo=a b",
+        "smtp://host?helo=a%0D%0ARSET",
     ],
 )
 def test_a_wrong_next_hop_is_named_with_its_key(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^delivery\.route\.x: .*is not a next hop") as caught:
-        parse_hop(text, "delivery.route.x", mx_port=25)
+        parse_hop(text, "delivery.route.x", ByMx(25))
     assert "me:secret" not in str(caught.value)
 
 
@@ -126,3 +136,48 @@ def test_the_star_takes_all_that_has_no_route_of_its_own() -> None:
 def test_a_user_needs_a_password() -> None:
     with pytest.raises(ConfigError, match=r'route_passwords\."example.net"'):
         compile_routes(Config(delivery=Delivery(route={"example.net": "smtp://me@smart"})))
+
+
+DEFAULT = Source("192.0.2.1", "2001:db8::1", "out.example.org")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("smart", DEFAULT),
+        ("mx", DEFAULT),
+        ("smtp://smart", DEFAULT),
+        ("smtp://smart?source=192.0.2.5", Source("192.0.2.5", "2001:db8::1", "out.example.org")),
+        ("smtp://smart?source=2001:DB8::0:5", Source("192.0.2.1", "2001:db8::5", "out.example.org")),
+        ("smtp://smart?source=[2001:db8::5],192.0.2.5", Source("192.0.2.5", "2001:db8::5", "out.example.org")),
+        ("smtp://smart?helo=Mail1.Example.net.", Source("192.0.2.1", "2001:db8::1", "mail1.example.net")),
+        ("smtps://me@smart?helo=b.example&source=192.0.2.5", Source("192.0.2.5", "2001:db8::1", "b.example")),
+    ],
+)
+def test_a_route_says_where_connections_come_from(text: str, expected: Source) -> None:
+    assert parse_hop(text, "key", ByMx(25, DEFAULT)).source == expected
+
+
+def test_the_defaults_count_for_every_next_hop_that_says_nothing() -> None:
+    routes = compile_routes(
+        Config(
+            relay=Relay(hosted={"one.example": ("in1", "mx")}),
+            delivery=Delivery(
+                source_address="192.0.2.1",
+                source_address_v6="2001:db8::1",
+                helo="out.example.org",
+                route={"two.example": "smtp://two", "three.example": "smtp://three?source=192.0.2.3"},
+            ),
+        )
+    )
+    hops = [*routes.hops("one.example"), *routes.hops("two.example"), *routes.hops("other.example")]
+    assert [hop.source for hop in hops] == [DEFAULT] * 4
+    assert routes.hops("three.example")[0].source == Source("192.0.2.3", "2001:db8::1", "out.example.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("198.51.100.1", "192.0.2.1"), ("2001:db8:1::1", "2001:db8::1"), ("::1", "2001:db8::1")]
+)
+def test_the_source_is_of_the_family_of_the_host(address: str, expected: str) -> None:
+    assert DEFAULT.towards(address) == expected
+    assert Source().towards(address) is None

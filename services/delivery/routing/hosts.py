@@ -64,4 +64,4 @@ def worst(failures: list[Reply]) -> Reply:
 
 
 def _target(address: Address, hop: ByMx) -> Target:
-    return Target(NextHop(address.host, hop.port), address.address)
+    return Target(NextHop(address.host, hop.port, source=hop.source), address.address)

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from services.delivery.routing.source import Source, parse_source
 from shared.config.model import Config, Hosted
 from shared.errors import ConfigError
 
@@ -43,12 +44,14 @@ class NextHop(msgspec.Struct, frozen=True):
     route: str | None = None
     ca: str | None = None
     """A file of certificate authorities instead of the system's."""
+    source: Source = Source()
 
 
 class ByMx(msgspec.Struct, frozen=True):
     """The hosts that DNS names for the domain."""
 
     port: int
+    source: Source = Source()
 
 
 Hop = NextHop | ByMx
@@ -59,11 +62,11 @@ class Routes(NamedTuple):
 
     hosted: Mapping[str, tuple[Hop, ...]]
     static: Mapping[str, tuple[Hop, ...]]
-    port: int
+    default: ByMx
 
     def hops(self, domain: str) -> tuple[Hop, ...]:
         """Return the next hops for a domain, in the order in which to try them."""
-        return find(self.hosted, domain) or find(self.static, domain) or self.static.get("*") or (ByMx(self.port),)
+        return find(self.hosted, domain) or find(self.static, domain) or self.static.get("*") or (self.default,)
 
 
 def find(table: Mapping[str, tuple[Hop, ...]], domain: str) -> tuple[Hop, ...] | None:
@@ -80,13 +83,13 @@ def find(table: Mapping[str, tuple[Hop, ...]], domain: str) -> tuple[Hop, ...] |
 
 def compile_routes(config: Config) -> Routes:
     """Read every next hop of the configuration. Raise ConfigError naming the key that cannot be read."""
-    port = config.delivery.port
+    default = ByMx(config.delivery.port, default_source(config))
     hosted = {
-        _key(domain): tuple(parse_hop(text, f"relay.hosted.{domain}", mx_port=port) for text in _next_hops(value))
+        _key(domain): tuple(parse_hop(text, f"relay.hosted.{domain}", default) for text in _next_hops(value))
         for domain, value in config.relay.hosted.items()
     }
     static = {
-        _key(domain): (parse_hop(text, f"delivery.route.{domain}", mx_port=port, route=domain),)
+        _key(domain): (parse_hop(text, f"delivery.route.{domain}", default, route=domain),)
         for domain, text in config.delivery.route.items()
     }
     for domain, (hop,) in static.items():
@@ -95,7 +98,13 @@ def compile_routes(config: Config) -> Routes:
                 f'delivery.route.{domain}: user "{hop.user}" has no password: '
                 f'set delivery.route_passwords."{hop.route}" or its file'
             )
-    return Routes(hosted, static, port)
+    return Routes(hosted, static, default)
+
+
+def default_source(config: Config) -> Source:
+    """Return how we appear to hosts whose route says nothing about it."""
+    delivery = config.delivery
+    return Source(delivery.source_address, delivery.source_address_v6, delivery.helo)
 
 
 def _key(domain: str) -> str:
@@ -108,19 +117,19 @@ def _next_hops(value: str | tuple[str, ...] | Hosted) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def parse_hop(text: str, key: str, *, mx_port: int, route: str | None = None) -> Hop:
+def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -> Hop:
     """Read "mx", "host:port", "[address]:port" or an smtp:// or smtps:// URL. Raise ConfigError naming `key`.
 
-    A URL may have a user, never a password, and `?tls=none|may|encrypt|verify&ca=FILE`. A user or smtps:// means
-    `verify` unless it says otherwise: a password is not for whoever answers.
+    A URL may have a user, never a password, and `?tls=none|may|encrypt|verify&ca=FILE&source=ADDRESS&helo=NAME`. A
+    user or smtps:// means `verify` unless it says otherwise: a password is not for whoever answers.
     """
     if text == "mx":
-        return ByMx(mx_port)
+        return default
     try:
         if "://" in text:
-            return _from_url(text, route)
+            return _from_url(text, route, default.source)
         host, number = _host_and_port(text, SMTP)
-        return NextHop(host, number)
+        return NextHop(host, number, source=default.source)
     except ValueError as error:
         shown = f"…@{text.rpartition('@')[2]}" if "@" in text else text  # before it may stand a password
         raise ConfigError(
@@ -129,31 +138,37 @@ def parse_hop(text: str, key: str, *, mx_port: int, route: str | None = None) ->
         ) from error
 
 
-def _from_url(text: str, route: str | None) -> NextHop:
+def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     url = urlsplit(text)
     if url.scheme not in {"smtp", "smtps"}:
         raise ValueError(f"unknown scheme {url.scheme}://")
     if url.password is not None:
         raise ValueError("a password does not belong here but in delivery.route_passwords")
     if url.path not in {"", "/"} or url.fragment:
-        raise ValueError("nothing may follow the port but ?tls= and ca=")
+        raise ValueError("nothing may follow the port but ?tls=, ca=, source= and helo=")
     implicit = url.scheme == "smtps"
     host, number = _host_and_port(url.netloc.rpartition("@")[2], SMTPS if implicit else SMTP)
     user = unquote(url.username) if url.username else None
-    tls, ca = _options(url, Tls.VERIFY if implicit or user else Tls.MAY)
+    options = _options(url)
+    tls = Tls(options.get("tls", Tls.VERIFY if implicit or user else Tls.MAY))
+    source = parse_source(options.get("source"), options.get("helo"), source)
     if implicit and tls not in {Tls.ENCRYPT, Tls.VERIFY}:
         raise ValueError(f"smtps:// cannot go with tls={tls}")
     if user and tls is Tls.MAY:
         raise ValueError("tls=may would show the password to whoever takes TLS away: write encrypt or verify")
-    return NextHop(host, number, tls=tls, implicit_tls=implicit, user=user, route=route, ca=ca)
+    ca = options.get("ca")
+    return NextHop(host, number, tls=tls, implicit_tls=implicit, user=user, route=route, ca=ca, source=source)
 
 
-def _options(url: SplitResult, default: Tls) -> tuple[Tls, str | None]:
-    options = dict(parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
-    tls, ca = options.pop("tls", default.value), options.pop("ca", None)
-    if options:
-        raise ValueError(f"unknown option {next(iter(options))}")
-    return Tls(tls), ca
+_OPTIONS = frozenset({"tls", "ca", "source", "helo"})
+
+
+def _options(url: SplitResult) -> dict[str, str]:
+    pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+    for name, _ in pairs:
+        if name not in _OPTIONS:
+            raise ValueError(f"unknown option {name}")
+    return dict(pairs)
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:

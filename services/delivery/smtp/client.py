@@ -42,6 +42,10 @@ _ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
 """What aiosmtplib raises: its own, the socket's and TLS' (OSError), and for names it cannot use (ValueError)."""
 
 
+_BIND_ADDRESS_NO_PORT = 24
+"""IP_BIND_ADDRESS_NO_PORT of Linux, for IPv6 as well; `socket` names it from Python 3.12 on."""
+
+
 class Client:
     """Opens sessions."""
 
@@ -69,7 +73,7 @@ class Client:
         smtp = aiosmtplib.SMTP(
             hostname=hop.host,
             sock=connection,
-            local_hostname=self._hostname,
+            local_hostname=hop.source.helo or self._hostname,
             timeout=self._timeouts.greeting,
             use_tls=hop.implicit_tls,
             start_tls=False,
@@ -88,7 +92,11 @@ class Client:
         connection.setblocking(False)
         loop = asyncio.get_running_loop()
         where = f"{target.hop.host}[{target.address}]:{target.hop.port}"
+        source = target.hop.source.towards(target.address)
         try:
+            if source is not None:
+                where += f" from {source}"
+                _bind(connection, source)
             async with asyncio.timeout(self._timeouts.connect):
                 await loop.sock_connect(connection, (target.address, target.hop.port))
         except TimeoutError:
@@ -133,6 +141,12 @@ class Client:
         await smtp.starttls(tls_context=self._contexts.of(policy, hop.ca), server_hostname=hop.host)
         await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
         return True
+
+
+def _bind(connection: socket.socket, source: str) -> None:
+    """Bind the address and no port: the kernel chooses one when it knows the other end, lest ports run out."""
+    connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    connection.bind((source, 0))
 
 
 def _is_distrust(error: Exception) -> bool:
