@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingress.mailauth.author import NoAuthor, author_domain
-from services.ingress.mailauth.canonical import Body
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dkim_record import Dkim, Signature, read_key, read_signature
 from services.ingress.mailauth.dmarc import Dmarc, Policy, Published, judge, read_policy, select
-from services.ingress.mailauth.fields import MAX_HEADER, Parts, fields_of, split
 from services.ingress.mailauth.results import without_claims
 from services.ingress.mailauth.spf_record import BadRecord, Record, Spf, parse
+from shared.mailauth.author import NoAuthor, author_domain
+from shared.mailauth.canonical import Body
+from shared.mailauth.fields import MAX_HEADER, Parts, fields_of, split
 
 HOST = "relay.example.net"
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from services.ingress.mailauth.canonical import Body, header
 from services.ingress.mailauth.dkim_record import Dkim, Key, Signature, Unusable, read_key, read_signature
-from services.ingress.mailauth.fields import Field, Parts
 from shared.dns.port import Resolver, Status
+from shared.mailauth.fields import Field, Parts
+from shared.mailauth.signed import BodyHash, covered, hash_body
 
 MAX_SIGNATURES = 5
 """So many are looked at, from the top; a message with more is answered for these."""
@@ -88,12 +88,12 @@ async def _judged(candidates: Sequence[_Candidate], parts: Parts, executor: Exec
 
 def judge(candidates: Sequence[_Candidate], parts: Parts, given_up: threading.Event) -> list[Unusable | None]:
     """Return for each candidate why it does not hold, None for those that do. Needs no event loop."""
-    bodies: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
+    bodies: dict[tuple[bool, int | None], BodyHash] = {}
     results = []
     for candidate in candidates:
         relaxed, length = candidate.signature.relaxed_body, candidate.signature.length
         if (relaxed, length) not in bodies:
-            bodies[relaxed, length] = _body_hash(parts.body, given_up, relaxed=relaxed, length=length)
+            bodies[relaxed, length] = hash_body(parts.body, relaxed=relaxed, length=length, given_up=given_up)
         digest, octets = bodies[relaxed, length]
         results.append(_refuted(candidate, parts.fields, digest, octets))
     return results
@@ -110,54 +110,13 @@ def _refuted(candidate: _Candidate, fields: Sequence[Field], digest: bytes, octe
     return None
 
 
-def _body_hash(
-    body: Sequence[bytes], given_up: threading.Event, *, relaxed: bool, length: int | None
-) -> tuple[bytes, int]:
-    """Return the hash of the canonical body, or of its first `length` octets, and how many octets it has in all."""
-    digest = hashlib.sha256()
-    left = length
-
-    def sink(octets: bytes) -> None:
-        nonlocal left
-        if left is None:
-            digest.update(octets)
-        elif left > 0:
-            digest.update(octets[:left])
-            left -= min(left, len(octets))
-
-    canonical = Body(sink, relaxed=relaxed)
-    for piece in body:
-        if given_up.is_set():
-            break
-        canonical.feed(piece)
-    canonical.finish()
-    return digest.digest(), canonical.octets
-
-
 def signed_octets(field: Field, signature: Signature, fields: Sequence[Field]) -> bytes:
-    """Return what was signed: the fields of h=, each name's from the bottom up, then the signature without its value.
+    """Return what was signed: the fields of h=, then the signature without its value.
 
-    A name listed more often than there are such fields adds nothing (section 5.4.2). A From field more than h= lists
-    is taken as signed as well, so that one added above the signed one breaks the signature (section 8.15).
+    A From field more than h= lists is taken as signed as well, so that one added above the signed one breaks the
+    signature (section 8.15).
     """
-    below: dict[bytes, list[Field]] = {}
-    for other in fields:
-        below.setdefault(other.name, []).append(other)
-    chosen = [below[name].pop() for name in (*signature.fields, b"from") if below.get(name)]
-    own = header(Field(field.name, _without_b(field.raw)), relaxed=signature.relaxed_header)
-    canonical = [header(other, relaxed=signature.relaxed_header) for other in chosen]
-    return b"".join((*canonical, own.removesuffix(b"\r\n")))
-
-
-def _without_b(raw: bytes) -> bytes:
-    """Empty the b= tag of a signature field (section 3.7)."""
-    name, colon, value = raw.partition(b":")
-    specs = value.removesuffix(b"\r\n").split(b";")
-    for index, spec in enumerate(specs):
-        tag, equals, _ = spec.partition(b"=")
-        if equals and tag.strip() == b"b":
-            specs[index] = tag + equals
-    return name + colon + b";".join(specs) + b"\r\n"
+    return covered(fields, (*signature.fields, b"from"), field, relaxed=signature.relaxed_header)
 
 
 def _is_signed(candidate: _Candidate, octets: bytes) -> bool:

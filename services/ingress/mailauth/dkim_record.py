@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from services.ingress.mailauth.tags import read_tags, without_space
+from shared.mailauth.tags import read_tags, without_space
 from shared.smtp.address import BadAddress, parse_domain
 
 MAX_SIGNED_FIELDS = 1000

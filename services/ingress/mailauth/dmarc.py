@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from publicsuffixlist import PublicSuffixList
 
-from services.ingress.mailauth.author import NoAuthor
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dkim_record import Dkim
 from services.ingress.mailauth.spf_record import Spf
-from services.ingress.mailauth.tags import read_tags
+from shared.mailauth.author import NoAuthor
+from shared.mailauth.tags import read_tags
 
 _VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
 _NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)

@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dmarc import DmarcFinding
-from services.ingress.mailauth.fields import Field
 from services.ingress.mailauth.spf import SpfFinding
-from services.ingress.mailauth.syntax import without_comments
+from shared.mailauth.authserv import TOKEN, authserv_id
+from shared.mailauth.fields import Field
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"  # noqa: S105  (a token of the header's grammar)
-_ID = re.compile(rf'[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))(?:[ \t]+[0-9]+)?[ \t]*(?:;|$)', re.ASCII)
 _NAME = b"authentication-results"
 _UNSEEN = bytes(octet for octet in range(256) if not 0x20 < octet < 0x7F)
 """Octets that a lenient reader may overlook in a field's name."""
-_PLAIN = re.compile(rf"{_TOKEN}(?:@{_TOKEN})?", re.ASCII)
+_PLAIN = re.compile(rf"{TOKEN}(?:@{TOKEN})?", re.ASCII)
 
 
 class Identity(NamedTuple):
@@ -76,13 +74,3 @@ def _is_claim(field: Field, hostname: str) -> bool:
         return False
     identity = authserv_id(field.value)
     return identity is None or identity.rstrip(".") == hostname.lower()
-
-
-def authserv_id(value: bytes) -> str | None:
-    """Return who claims a field, in lower case; None if that is not plain to see."""
-    text = without_comments(value.decode("ascii")) if value.isascii() else None
-    found = _ID.match(text) if text is not None else None
-    if found is None:
-        return None
-    name = re.sub(r"\\(.)", r"\1", found[1]) if found[2] is None else found[2]
-    return name.strip().lower()

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from services.ingress import replies
 from services.ingress.mailauth import dkim as dkim_verifier
-from services.ingress.mailauth.author import NoAuthor, author_domain
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dkim_record import Dkim
 from services.ingress.mailauth.dmarc import Dmarc, DmarcFinding, Published, judge, organisational, read_policy, select
-from services.ingress.mailauth.fields import Parts
 from services.ingress.mailauth.results import Identity, results_field
 from services.ingress.mailauth.spf import SpfFinding, check_host
 from services.ingress.mailauth.spf_macro import Identity as SpfIdentity
@@ -22,6 +20,8 @@ from services.ingress.replies import Refuse
 from shared import log
 from shared.config.model import Authentication
 from shared.dns.port import Resolver, Status
+from shared.mailauth.author import NoAuthor, author_domain
+from shared.mailauth.fields import Parts
 from shared.model import Client
 
 T = TypeVar("T")

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from services.ingress import replies
 from services.ingress.auth.from_field import decide_author
-from services.ingress.mailauth.fields import Parts, split
 from services.ingress.mailauth.results import may_have_claims, without_claims
 from services.ingress.mailauth.verify import NOT_VERIFIED, Finding
 from services.ingress.message.received import Arrival, loop, received_field
@@ -18,6 +17,7 @@ from services.ingress.site import Site
 from shared import log, metrics, wire
 from shared.errors import BrokerError, BrokerFull, MessageTooLarge
 from shared.ids import new_id
+from shared.mailauth.fields import Parts, split
 from shared.model import Client, Envelope, Item, Message, Origin, Place, Send
 from shared.smtp.headers import SCAN_LIMIT, header_section, starts_with_field
 from shared.smtp.reply import Reply

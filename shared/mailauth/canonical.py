@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from services.ingress.mailauth.fields import Field
+from shared.mailauth.fields import Field
 
 PIECE = 64 * 1024
 """Octets at a time: a thread that hashes lets go of the interpreter between two."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from services.ingress.mailauth.fields import Field
-from services.ingress.mailauth.syntax import without_comments
+from shared.mailauth.fields import Field
+from shared.mailauth.syntax import without_comments
 from shared.smtp.address import BadAddress, parse_domain
 
 MAX_VALUE = 20_000
