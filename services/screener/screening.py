@@ -68,7 +68,8 @@ def screen(
         detected, doubts = recognise(part)
         anomalies |= doubts
         facts = (part.description.names, part.description.types, detected)
-        finding, noted, rest = judge_part(*facts, rules, _size(part, rules))
+        attached = part.description.attached
+        finding, noted, rest = judge_part(*facts, rules, _size(part, rules), is_file=attached)
         shadows += noted
         if finding is None and part.kind is Kind.LEAF:
             within = _judge_inside(part, rest, look)
@@ -76,7 +77,7 @@ def screen(
             shadows += within.shadows
         elif finding is None:
             finding = _judge_sealed(part, rest)
-        finding = finding or judge_suspicious(*facts, rest)
+        finding = finding or judge_suspicious(*facts, rest, is_file=attached)
         seen.append(Seen(part, detected, finding))
     ruling = decide([(one.part, one.finding) for one in seen], frozenset(anomalies), rules)
     shadow = tuple(dict.fromkeys((*ruling.shadow, *shadows)))

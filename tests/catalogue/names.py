@@ -159,7 +159,16 @@ def _identity() -> list[Case]:
             Case(55, f"a.{ending}", f"{_CD}; filename=a.{ending}", _BODY, (), f"extension:{ending}")
             for ending in ("appcontent-ms", "deskthemepack", "diagcfg", "diagpkg", "dmg", "dqy", "ocx", "oqy", "rqy", "theme", "themepack", "xht")
         ),
-        Case(54, "a page without an ending", f"Content-Type: text/html; name=invoice\n{_CD}", "<html>x</html>", (), "content:text/html"),
+        Case(54, "a page without an ending", f"Content-Type: text/html; name=invoice\n{_CD}", "<html>x</html>", (), "type:text/html"),
+        *(
+            Case(54, f"{kind} without a name, {shown}", f"Content-Type: {kind}\nContent-Disposition: {shown}", content, (), f"type:{kind}")
+            for kind, content in (("text/html", "<div>x</div>"), ("image/svg+xml", "<svg/>"), ("application/xhtml+xml", "<p/>"))
+            for shown in ("attachment", "ATTACHMENT; size=3", "unknown", "inline\nContent-Disposition: attachment")
+        ),
+        Case(54, "a program for a text without a name", f"Content-Type: text/plain\n{_CD}", "Windows Registry Editor Version 5.00", (), "content:text/x-ms-regedit"),
+        Case(54, "a page in the message", "Content-Type: text/html\nContent-Disposition: inline", "<html>x</html>", (), None),
+        Case(54, "a drawing in the message", "Content-Type: image/svg+xml\nContent-Disposition: inline", "<svg/>", (), None),
+        Case(54, "a text without a name", f"Content-Type: text/plain\n{_CD}", "x", (), None),
         Case(56, "description", "Content-Type: application/octet-stream\nContent-Description: x.exe", _BODY),
         Case(56, "description beside a name", "Content-Type: image/png; name=x.png\nContent-Description: =?utf-8?Q?x=2Eexe?=", _BODY),
         Case(56, "location", "Content-Type: image/png\nContent-Location: http://a.example/x.exe", _BODY),

@@ -31,6 +31,7 @@ RULES = [
     "tests/unit/test_rules_defaults.py",
     "tests/unit/test_rules_judging.py",
     "tests/unit/test_rules_own.py",
+    "tests/unit/test_rules_flawed.py",
     "tests/unit/test_rules_words.py",
     "tests/unit/test_verdict_ruling.py",
 ]

@@ -1,7 +1,6 @@
 """The operator's rules: the first that fits decides, before the built-in tiers."""
 
 import fnmatch
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,13 +25,9 @@ from services.screener.rules import (
     on_message,
 )
 from services.screener.rules.people import matches
-from shared.config.check import problems
-from shared.config.findings import Facts
-from shared.config.load import load
 from shared.config.model import Rules, Screener
 from shared.config.screen_rule import ScreenRule
 from shared.config.units import Size
-from shared.errors import ConfigError
 from shared.model import Action, Direction
 from tests.support.mail_samples import TEXT, crlf, multipart
 
@@ -149,7 +144,7 @@ def test_the_second_tier_has_an_action_of_its_own(names: list[str], suspicious: 
         ([], "text/html", ("text/html", "html"), None),
         ([], "text/plain", ("text/html", "html"), None),
         (["log.txt"], "text/plain", ("text/html", "html"), None),
-        (["invoice"], "text/html", ("text/html", "html"), "strip content:text/html"),
+        (["invoice"], "text/html", ("text/html", "html"), "strip type:text/html"),
         (["a.pdf"], "application/pdf", ("text/html", "html"), "strip content:text/html"),
         (["a.zip"], "application/zip", ("application/vnd.rar", "rar"), "strip content:application/vnd.rar"),
     ],
@@ -175,8 +170,8 @@ def test_the_first_that_fits_a_part_decides(rules: list[ScreenRule], expected: s
     assert on_part(for_people(compiled(*rules), BOB), ["a.pdf"], ANY, PDF) == expected
 
 
-def inside(*names: str, signs: frozenset[Sign] = frozenset()) -> Contents:
-    return Contents(tuple(Inside(name, (name,), 9, "", ()) for name in names), signs)
+def inside(*names: str, signs: frozenset[Sign] = frozenset(), detected: tuple[Detected, ...] = ()) -> Contents:
+    return Contents(tuple(Inside(name, (name,), 9, "", detected) for name in names), signs)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +186,36 @@ def inside(*names: str, signs: frozenset[Sign] = frozenset()) -> Contents:
 def test_names_inside_an_archive(members: list[str], conditions: dict[str, Any], expected: str | None) -> None:
     found = judge_contents(inside(*members), compiled(rule(**conditions))).finding
     assert (found and f"{found.action} {found.rule}") == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "conditions", "expected"),
+    [
+        ("block", {"types": ("image/*",)}, "block rule:mine"),
+        ("block", {"types": ("image/*",), "names": ("*.png",)}, "block rule:mine"),
+        ("block", {"types": ("image/*",), "names": ("*.gif",)}, None),
+        ("block", {"types": ("audio/*",)}, None),
+        ("allow", {"types": ("image/*",)}, None),
+    ],
+)
+def test_types_inside_an_archive(action: str, conditions: dict[str, Any], expected: str | None) -> None:
+    pictures = inside("a.png", detected=(Detected("image/png", "png"),))
+    found = judge_contents(pictures, compiled(rule(action, **conditions))).finding
+    assert (found and f"{found.action} {found.rule}") == expected
+
+
+@pytest.mark.parametrize("conditions", [{"types": ("image/*",)}, {"names": ("*",)}])
+def test_a_member_without_a_name_is_a_file(conditions: dict[str, Any]) -> None:
+    nameless = Contents((Inside("?", (), 9, "", (Detected("image/png", "png"),)),), frozenset())
+    found = judge_contents(nameless, compiled(rule(**conditions))).finding
+    assert found == Finding(Action.BLOCK, "rule:mine")
+
+
+@pytest.mark.parametrize(("is_file", "expected"), [(True, Finding(Action.BLOCK, "rule:mine")), (False, None)])
+def test_a_text_that_is_attached_is_a_file_though_it_has_no_name(is_file: bool, expected: Finding | None) -> None:
+    rules = compiled(rule(names=("*",)))
+    text = ("text/plain", None)
+    assert judge_part([], ["text/plain"], [text], rules, is_file=is_file).finding == expected
 
 
 def test_what_is_allowed_inside_an_archive_says_nothing_of_its_neighbours() -> None:
@@ -349,52 +374,3 @@ def test_order_decides(given_rules: list[tuple[str, str, bool]], name: str) -> N
     deciding = next(((label, action) for label, action, shadow in fitting if not shadow), None)
     expected = None if deciding is None or deciding[1] == "allow" else f"{deciding[1]} rule:{deciding[0]}"
     assert on_part(rules, [name], ANY, OCTETS) == expected
-
-
-FLAWS = [
-    ('action = "delete"\nsenders = ["*"]', 'action: "delete" is not known: valid are allow, strip, block, quarantine'),
-    ('action = "block"', "it has no condition and would decide all mail; give one of senders, recipients"),
-    ('action = "strip"\nsenders = ["*"]', 'action: strip does not say which attachments; add names = ["*"]'),
-    ('action = "block"\nsenders = ["group:partner"]', 'senders: there is no group "partner", did you mean "partners"?'),
-    ('action = "block"\nsenders = ["group:zzz"]', 'senders: there is no group "zzz"; define it: screener.groups.zzz'),
-    ('action = "block"\nnames = [".exe"]', 'names[0]: ".exe" is the whole name of a file: write "*.exe"'),
-    ('action = "block"\nnames = ["a/b"]', 'names[0]: "a/b" holds a path'),
-    ('action = "block"\nnames = [""]', "names[0]: empty"),
-    ('action = "block"\ntypes = ["pdf"]', 'types[0]: "pdf" is not a type: write such as "application/pdf"'),
-    ('action = "block"\nsubject = [" "]', "subject[0]: empty: write a word"),
-    ('action = "block"\nbody = ["x"]\ndirection = "in"', 'direction: "in" is not known: valid are inbound, outbound'),
-    ('action = "block"\nmessage_over = "big"', "message_over: "),
-    ('action = "block"\nrecipient = ["x"]', 'recipient: unknown key; did you mean "recipients"?'),
-    ('senders = ["*"]', '"action" is missing'),
-]
-
-
-@pytest.mark.parametrize(("lines", "expected"), FLAWS)
-def test_a_bad_rule_is_one_line_with_key_reason_and_remedy(tmp_path: Path, lines: str, expected: str) -> None:
-    path = tmp_path / "sluice.toml"
-    path.write_text(f'[screener.groups]\npartners = ["example.org"]\n[[screener.rule]]\nname = "r"\n{lines}\n')
-    with pytest.raises(ConfigError) as caught:
-        compile_rules(Rules(), Direction.INBOUND, load(path, {}).screener)
-    said = str(caught.value)
-    assert "screener.rule[0]" in said
-    assert expected in said
-    assert "\n" not in said
-
-
-def test_check_names_every_flaw(tmp_path: Path) -> None:
-    path = tmp_path / "sluice.toml"
-    path.write_text('[[screener.rule]]\nname = "r"\naction = "block"\n' * 2)
-    found = [str(each) for each in problems(load(path, {}), Facts()) if each.key.startswith("screener")]
-    assert [line.partition(":")[0] for line in found] == [
-        "screener.rule[0]",
-        "screener.rule[1].name",
-        "screener.rule[1]",
-    ]
-
-
-@pytest.mark.parametrize("name", ["", "No", "a b", "x" * 41, "é"])
-def test_names_of_rules_are_plain(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "sluice.toml"
-    path.write_text(f'[[screener.rule]]\nname = "{name}"\naction = "block"\nsenders = ["*"]\n')
-    with pytest.raises(ConfigError, match=r"screener\.rule\[0\]\.name: .* is not a name"):
-        load(path, {})

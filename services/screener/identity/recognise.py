@@ -13,7 +13,7 @@ def recognise(part: Part) -> tuple[tuple[Detected, ...], frozenset[Anomaly]]:
     if part.kind is not Kind.LEAF:
         return (), frozenset()
     description = part.description
-    inline_text = description.types[0] in _READ_INLINE and not description.names
+    inline_text = description.types[0] in _READ_INLINE and not description.is_file
     doubts: set[Anomaly] = set()
     found: dict[Detected, None] = {}
     for encoding, views in zip(part.encodings, part.heads(), strict=True):

@@ -22,6 +22,13 @@ class Description(NamedTuple):
     names: tuple[str, ...]
     anomalies: frozenset[Anomaly]
     remarks: frozenset[Remark] = frozenset()
+    attached: bool = False
+    """Whether a disposition makes it a file, named or not: any but `inline` (RFC 2183 section 2.8)."""
+
+    @property
+    def is_file(self) -> bool:
+        """Return whether programs show it as a file, and not as the text of the message."""
+        return self.attached or bool(self.names)
 
     @property
     def is_multipart(self) -> bool:
@@ -56,7 +63,11 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
         anomalies.add(Anomaly.MISPLACED_BOUNDARY)
     if description.is_multipart and not set(encodings) <= decode.IDENTITY | {"quoted-printable"}:
         anomalies.add(Anomaly.ENCODED_MULTIPART)
-    return description._replace(anomalies=frozenset(anomalies), remarks=_remarks(description, [*declared, *shown]))
+    return description._replace(
+        anomalies=frozenset(anomalies),
+        remarks=_remarks(description, [*declared, *shown]),
+        attached=any(value.main not in {"", "inline"} for value in shown),
+    )
 
 
 def _remarks(description: Description, values: list[Value]) -> frozenset[Remark]:

@@ -53,6 +53,9 @@ TYPES: dict[str, str] = {
 }
 """Banned declared types, and the extension whose permission lifts the ban."""
 
+PAGES = {"text/html": "html", "application/xhtml+xml": "xhtml", "image/svg+xml": "svg"}
+"""Declared types of tier 2, for files whose name does not tell, and the extension whose permission lifts the ban."""
+
 NEVER = {
     "message/partial": "pieces of a message cannot be screened one by one",
     "message/external-body": "what it stands for is fetched from elsewhere, unscreened",

@@ -50,14 +50,16 @@ def judge_part(
     detected: Sequence[tuple[str, str | None]],
     rules: RuleSet,
     size: int = 0,
+    *,
+    is_file: bool = False,
 ) -> Judgement:
-    """Return what the operator's rules, and if none decides tier 1, say of a part; see `judge`."""
+    """Return what the operator's rules, and if none decides tier 1, say of a part; see `judge` and judge_suspicious."""
     never = next((kind for kind in declared if kind in defaults.NEVER), None)
     if never is not None:
         return Judgement(Finding(Action.BLOCK, f"type:{never}"), (), rules)
     shadows: tuple[str, ...] = ()
     if rules.own:
-        rule, shadows = _own(names, declared, detected, rules, size)
+        rule, shadows = _own(names, declared, detected, rules, size, is_file=is_file)
         if rule is not None:
             return Judgement(_finding(rule), shadows, _lenient(rules))
     found = None
@@ -72,12 +74,17 @@ def lets_text_pass(rules: RuleSet) -> bool:
 
 
 def judge_suspicious(
-    names: Sequence[str], declared: Sequence[str], detected: Sequence[tuple[str, str | None]], rules: RuleSet
+    names: Sequence[str],
+    declared: Sequence[str],
+    detected: Sequence[tuple[str, str | None]],
+    rules: RuleSet,
+    *,
+    is_file: bool = False,
 ) -> Finding | None:
-    """Return why tier 2 bans a part, or None."""
+    """Return why tier 2 bans a part, or None; `is_file` says that it is one though it has no name."""
     if rules.suspicious is Action.PASS:
         return None
-    found = _suspicious(names, declared, detected, rules)
+    found = _suspicious(names, declared, detected, rules, is_file=is_file or bool(names))
     return None if found is None else Finding(rules.suspicious, found)
 
 
@@ -89,7 +96,7 @@ def judge_member(
     A finding of Action.PASS allows the file, and says nothing of its neighbours. The shadow rules are those that would
     have decided, each with its action.
     """
-    rule, shadows = _own(names, declared, detected, rules, 0, member=True) if rules.own else (None, ())
+    rule, shadows = _own(names, declared, detected, rules, 0, is_file=True) if rules.own else (None, ())
     if rule is None:
         return None, shadows
     return _finding(rule) or Finding(Action.PASS, rule.label), shadows
@@ -118,12 +125,12 @@ def _own(
     rules: RuleSet,
     size: int,
     *,
-    member: bool = False,
+    is_file: bool,
 ) -> tuple[OwnRule | None, tuple[str, ...]]:
     if _is_notice(names, declared, detected, size):
         return None, ()
     found = tuple(dict.fromkeys(form for name in names for form in forms(name)))
-    attachment = bool(names) or not all(kind.startswith(_BODIES) for kind in declared)
+    attachment = is_file or bool(names) or not all(kind.startswith(_BODIES) for kind in declared)
     kinds = tuple(dict.fromkeys((*declared, *(kind for kind, _ in detected))))
     plain = Identity(found or (("",) if attachment else ()), kinds, size, attachment)
     strict = plain._replace(names=(*plain.names, *_taken_for(plain.names, declared, detected, rules)))
@@ -133,7 +140,7 @@ def _own(
         if not rule.about_parts:
             return True
         if rule.action is not Action.PASS:
-            return covers(rule, plain) and (not member or not rule.types)
+            return covers(rule, plain)
         hidden = not rule.names and _ending(names, rules.extensions | rules.suspicious_extensions) is not None
         return not deceptive and not hidden and covers(rule, strict)
 
@@ -189,13 +196,20 @@ def _by_type(declared: Iterable[str], detected: Iterable[tuple[str, str | None]]
 
 
 def _suspicious(
-    names: Sequence[str], declared: Sequence[str], detected: Sequence[tuple[str, str | None]], rules: RuleSet
+    names: Sequence[str],
+    declared: Sequence[str],
+    detected: Sequence[tuple[str, str | None]],
+    rules: RuleSet,
+    *,
+    is_file: bool,
 ) -> str | None:
     ending = _ending(names, rules.suspicious_extensions)
     if ending is not None:
         return f"extension:{ending}"
-    page = bool(names) and "text/html" in declared  # a file, though its name has no ending
-    text = not page and all(kind.startswith("text/") for kind in declared)
+    for kind in declared if is_file else ():  # what programs name a file by that has no ending
+        if defaults.PAGES.get(kind) in rules.suspicious_extensions:
+            return f"type:{kind}"
+    text = all(kind.startswith("text/") for kind in declared)
     for kind, found in detected:
         # HTML in a file; as the text of a message it is what most mail is
         if found in rules.suspicious_extensions and not (text and found == "html"):
