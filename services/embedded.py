@@ -79,7 +79,7 @@ async def open_app(config: Config) -> AsyncIterator[App]:
             brokers[user] = await open_broker(config, user)
             stack.push_async_callback(brokers[user].close)
         first = brokers[User.INGRESS]
-        resolver = DnsResolver(config.delivery.nameservers)
+        resolver = DnsResolver(config.delivery.nameservers, dnssec=config.delivery.dnssec)
         last = brokers.get(User.DELIVERY, first)
         yield Stages(
             [

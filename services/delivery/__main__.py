@@ -16,7 +16,7 @@ from shared.runtime import App, run_app, run_here
 
 def resolver_for(config: Config) -> DnsResolver:
     """Return the configured resolver."""
-    return DnsResolver(config.delivery.nameservers)
+    return DnsResolver(config.delivery.nameservers, dnssec=config.delivery.dnssec)
 
 
 @asynccontextmanager

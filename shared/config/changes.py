@@ -12,6 +12,7 @@ FIXED = (
     "broker_password",
     "ingress.nameservers",
     "delivery.nameservers",
+    "delivery.dnssec",
     "screener.concurrency",
     "delivery.concurrency",
     "auth.max_failures_per_address",

@@ -15,6 +15,7 @@ from shared.config.kinds import (
     CountQuota,
     DmarcAction,
     DnsList,
+    Dnssec,
     Domain,
     FilePath,
     GroupName,
@@ -307,6 +308,8 @@ class Delivery(Section, frozen=True):
 
     nameservers: tuple[NameServer, ...] = ()
     """"address:port"; empty means the system's."""
+    dnssec: Dnssec = "loopback"
+    """Which of them are believed that they validate, for DANE: loopback (those on this machine), always or never."""
     port: Port = 25
     lifetime: Duration = Duration(5 * 86400)
     delay_warning: Duration = Duration(4 * 3600)

@@ -30,6 +30,8 @@ class MxAnswer(NamedTuple):
     records: tuple[Mx, ...] = ()
     detail: str = ""
     """For logs and reports: what the resolver said."""
+    secure: bool = False
+    """DNSSEC vouches for it: a resolver that we trust to validate said so (AD, RFC 4035 section 3.2.3)."""
 
 
 class AddressAnswer(NamedTuple):
@@ -38,6 +40,29 @@ class AddressAnswer(NamedTuple):
     status: Status
     addresses: tuple[str, ...] = ()
     detail: str = ""
+    secure: bool = False
+    """DNSSEC vouches for every address and every alias on the way to them."""
+    bases: tuple[str, ...] = ()
+    """The TLSA base domains of the host, in the order in which to ask (RFC 7672 section 2.2.2); () if DNSSEC vouches
+    neither for its addresses nor for its being an alias."""
+
+
+class Tlsa(NamedTuple):
+    """One TLSA record (RFC 6698 section 2.1)."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+
+class TlsaAnswer(NamedTuple):
+    """TLSA records of a port of a host. What is not `secure` counts for nothing (RFC 7672 section 2.2)."""
+
+    status: Status
+    records: tuple[Tlsa, ...] = ()
+    detail: str = ""
+    secure: bool = False
 
 
 class TxtAnswer(NamedTuple):
@@ -57,10 +82,10 @@ class PtrAnswer(NamedTuple):
 
 
 class Resolver(Protocol):
-    """Looks names up; never raises for anything a name or a server may do."""
+    """Looks names up, U-labels as A-labels; never raises for anything a name or a server may do."""
 
     async def mx(self, domain: str) -> MxAnswer:
-        """Ask for the MX records of an A-label domain."""
+        """Ask for the MX records of a domain."""
         ...
 
     async def addresses(self, host: str) -> AddressAnswer:
@@ -77,6 +102,10 @@ class Resolver(Protocol):
 
     async def txt(self, name: str) -> TxtAnswer:
         """Ask for TXT records."""
+        ...
+
+    async def tlsa(self, port: int, host: str) -> TlsaAnswer:
+        """Ask a validating resolver for the TLSA records of a TCP port; without one there are none."""
         ...
 
     async def ptr(self, address: str) -> PtrAnswer:

@@ -123,6 +123,7 @@ async def test_a_name_server_failure_is_tried_again(world: World, name: str) -> 
     assert later.item.envelope.recipients[0].last is not None
     assert later.item.envelope.recipients[0].last.enhanced == "4.4.3"
     world.dns.heal(name)
+    world.now += 60
     assert await world.deliver(later) == ()
     assert len(server.transactions) == 1
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.dns.port import Mx, Status
-from shared.dns.resolver import DnsResolver
+from services.delivery.routing.tlsa import records_of
+from shared.dns.port import AddressAnswer, Mx, Status, Tlsa
+from shared.dns.records import NEGATIVE_SECONDS, POSITIVE_SECONDS
+from shared.dns.resolver import FAILURE_SECONDS, DnsResolver
 from tests.support.dns_server import DnsServer, Fault
 
 ZONE = {
@@ -28,15 +30,37 @@ def server() -> Iterator[DnsServer]:
         yield server
 
 
+class Hands:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def resolver(server: DnsServer) -> DnsResolver:
-    return DnsResolver((server.address,), lifetime=10)
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def resolver(server: DnsServer, clock: Hands) -> DnsResolver:
+    return DnsResolver((server.address,), lifetime=10, clock=clock)
 
 
 async def test_mx_records_come_as_values_in_lower_case(resolver: DnsResolver) -> None:
     answer = await resolver.mx("Example.ORG")
     assert answer.status is Status.FOUND
     assert sorted(answer.records) == [Mx(10, "mx1.example.org"), Mx(20, "mx2.example.org")]
+
+
+async def test_u_labels_are_asked_for_as_a_labels(server: DnsServer, resolver: DnsResolver) -> None:
+    server.zone["xn--bcher-kva.example.org"] = {"MX": ["10 mx1.example.org."]}
+    assert (await resolver.mx("BÜCHER.example.org.")).records == (Mx(10, "mx1.example.org"),)
+    assert (await resolver.mx("xn--bcher-kva.example.org")).status is Status.FOUND
+    assert server.asked("xn--bcher-kva.example.org") == 1
 
 
 async def test_the_null_mx_is_an_empty_host(resolver: DnsResolver) -> None:
@@ -90,6 +114,8 @@ async def test_the_names_of_an_address(resolver: DnsResolver, address: str, stat
         ("a" * 64 + ".example.org", Status.NO_NAME),
         ("two..dots.example.org", Status.NO_NAME),
         ("bücher.example.org", Status.NO_NAME),
+        ("bü\u2028cher.example.org", Status.NO_NAME),
+        (".", Status.NO_NAME),
         ("back\\slash.example.org", Status.NO_NAME),
         ("", Status.NO_NAME),
         ("x." * 130 + "org", Status.NO_NAME),
@@ -100,21 +126,68 @@ async def test_absence_is_permanent_and_told_apart(resolver: DnsResolver, name: 
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED, Fault.SILENT, Fault.GARBAGE])
-async def test_trouble_is_temporary_and_not_cached(server: DnsServer, fault: Fault) -> None:
+async def test_trouble_is_temporary(server: DnsServer, fault: Fault) -> None:
     resolver = DnsResolver((server.address,), lifetime=0.5)
     server.fail("example.org", fault)
     answer = await resolver.mx("example.org")
     assert answer.status is Status.FAILED
     assert "example.org" in answer.detail
-    server.heal("example.org")
-    patient = DnsResolver((server.address,))
-    assert (await patient.mx("example.org")).status is Status.FOUND
 
 
-async def test_a_failure_is_asked_again(server: DnsServer, resolver: DnsResolver) -> None:
-    server.fail("example.org", Fault.SERVFAIL, times=1)
+async def test_a_failure_holds_for_seconds_only(server: DnsServer, resolver: DnsResolver, clock: Hands) -> None:
+    server.fail("example.org", Fault.SERVFAIL)
     assert (await resolver.mx("example.org")).status is Status.FAILED
+    server.heal("example.org")
+    clock.now += FAILURE_SECONDS - 1
+    assert (await resolver.mx("example.org")).status is Status.FAILED
+    assert server.asked("example.org") == 1
+    clock.now += 2
     assert (await resolver.mx("example.org")).status is Status.FOUND
+
+
+@pytest.mark.parametrize(
+    ("name", "soa", "seconds"),
+    [
+        ("absent.example.org", "300", 60),  # its own TTL is less
+        ("absent.example.org", "20", 20),
+        ("empty.example.org", "20", 20),
+        ("absent.example.org", None, 300),
+        ("example.org", "20", 60),  # not a denial
+    ],
+)
+async def test_an_answer_holds_as_long_as_it_says(
+    server: DnsServer, resolver: DnsResolver, clock: Hands, name: str, soa: str | None, seconds: float
+) -> None:
+    if soa is not None:
+        server.zone["example.org"]["SOA"] = [f"ns. hostmaster. 1 2 3 4 {soa}"]
+    answer = await resolver.mx(name)
+    clock.now += seconds - 1
+    assert await resolver.mx(name) == answer
+    assert server.asked(name) == 1
+    clock.now += 2
+    assert await resolver.mx(name) == answer
+    assert server.asked(name) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("example.org", POSITIVE_SECONDS), ("nil.example.org", NEGATIVE_SECONDS)]
+)
+async def test_no_answer_holds_for_ever(
+    server: DnsServer, resolver: DnsResolver, clock: Hands, name: str, seconds: float
+) -> None:
+    server.ttl = 2**31 - 1
+    server.zone["example.org"]["SOA"] = [f"ns. hostmaster. 1 2 3 4 {2**31 - 1}"]
+    await resolver.mx(name)
+    clock.now += seconds + 1
+    await resolver.mx(name)
+    assert server.asked(name) == 2
+
+
+async def test_an_answer_for_this_moment_is_not_kept(server: DnsServer, resolver: DnsResolver) -> None:
+    server.ttl = 0
+    for _ in range(2):
+        assert (await resolver.mx("example.org")).status is Status.FOUND
+    assert server.asked("example.org") == 2
 
 
 async def test_a_truncated_answer_is_fetched_over_tcp(server: DnsServer, resolver: DnsResolver) -> None:
@@ -152,3 +225,83 @@ async def test_the_next_name_server_is_asked_when_one_refuses(server: DnsServer)
         resolver = DnsResolver((broken.address, server.address))
         assert (await resolver.mx("example.org")).status is Status.FOUND
         assert broken.asked("example.org") == 1
+
+
+SIGNED = {
+    "example.net": {"MX": ["10 mx.example.net."]},
+    "mx.example.net": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]},
+    "_25._tcp.mx.example.net": {"TLSA": ["3 1 1 " + "0a" * 32, "2 0 1 " + "0b" * 32]},
+    "alias.example.net": {"CNAME": ["mx.example.net."]},
+    "away.example.net": {"CNAME": ["mx.unsigned.test."]},
+    "mx.unsigned.test": {"A": ["192.0.2.2"]},
+}
+
+
+async def test_what_a_validating_resolver_vouches_for_is_secure(server: DnsServer, resolver: DnsResolver) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {name for name in SIGNED if name.endswith("example.net")}
+    assert (await resolver.mx("example.net")).secure
+    assert not (await resolver.mx("example.org")).secure
+    assert (await resolver.addresses("mx.example.net")).secure
+    assert not (await resolver.addresses("mx1.example.org")).secure
+    answer = await resolver.tlsa(25, "mx.example.net")
+    assert answer.secure
+    assert set(answer.records) == {Tlsa(3, 1, 1, b"\n" * 32), Tlsa(2, 0, 1, b"\x0b" * 32)}
+
+
+@pytest.mark.parametrize(
+    ("host", "vouched", "bases"),
+    [
+        ("mx.example.net", "mx.example.net", ("mx.example.net",)),
+        ("MX.example.net.", "mx.example.net", ("mx.example.net",)),
+        ("mx.example.net", "", ()),
+        ("alias.example.net", "alias.example.net mx.example.net", ("mx.example.net", "alias.example.net")),
+        ("away.example.net", "away.example.net", ("away.example.net",)),
+        ("away.example.net", "mx.unsigned.test", ()),
+        ("alias.example.net", "", ()),
+    ],
+)
+async def test_where_tlsa_records_are_looked_for(
+    server: DnsServer, resolver: DnsResolver, host: str, vouched: str, bases: tuple[str, ...]
+) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = set(vouched.split())
+    answer = await resolver.addresses(host)
+    assert answer.bases == bases
+    assert answer.status is Status.FOUND
+
+
+async def test_nobody_is_believed_that_it_validates_unless_we_trust_it(server: DnsServer) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {"*"}
+    resolver = DnsResolver((server.address,), dnssec="never")
+    assert (await resolver.mx("example.net")).secure is False
+    assert await resolver.addresses("away.example.net") == AddressAnswer(Status.FOUND, ("192.0.2.2",))
+    assert (await resolver.tlsa(25, "mx.example.net")).status is Status.NO_DATA
+    assert (server.asked("away.example.net", "CNAME"), server.asked("_25._tcp.mx.example.net")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("vouched", "fault", "expected"),
+    [
+        ("*", None, (Status.FOUND, "mx.example.net")),
+        ("", None, (Status.NO_DATA, "")),
+        ("*", Fault.SERVFAIL, (Status.FAILED, "mx.example.net")),
+    ],
+)
+async def test_which_tlsa_records_count(
+    server: DnsServer, resolver: DnsResolver, vouched: str, fault: Fault | None, expected: tuple[Status, str]
+) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {vouched}
+    if fault:
+        server.fail("_25._tcp.mx.example.net", fault)
+    found = await records_of(resolver, ("mx.example.net", "alias.example.net"), 25)
+    assert (found.status, found.base) == expected
+
+
+async def test_the_second_base_domain_is_asked_if_the_first_has_none(server: DnsServer, resolver: DnsResolver) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {"*"}
+    found = await records_of(resolver, ("elsewhere.example.net", "mx.example.net"), 25)
+    assert (found.status, found.base, len(found.records)) == (Status.FOUND, "mx.example.net", 2)

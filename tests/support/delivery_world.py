@@ -128,7 +128,7 @@ class World:
             self._pool = Pool(Limits(config.delivery.idle_connection, config.delivery.messages_per_connection))
             self._handler = build_handler(
                 config,
-                DnsResolver(config.delivery.nameservers),
+                DnsResolver(config.delivery.nameservers, dnssec=config.delivery.dnssec, clock=lambda: self.now),
                 self._pool,
                 clock=lambda: self.now,
                 rng=random.Random(7),

@@ -46,6 +46,9 @@ class DnsServer:
     def __init__(self, zone: Zone | None = None, port: int = 0) -> None:
         self.zone: Zone = zone if zone is not None else {}
         self.seen: Counter[tuple[str, str, str]] = Counter()
+        self.ttl = 60
+        self.vouched: set[str] = set()
+        """Names whose records it calls validated (AD), as a validating resolver would; "*" is all of them."""
         self._faults: dict[str, tuple[Fault, int | None]] = {}
         self._lock = threading.Lock()
         self._udp, self._tcp = _bind(self, port)
@@ -104,18 +107,30 @@ class DnsServer:
         return fault
 
     def _answer(self, response: dns.message.Message, name: str, kind: str) -> None:
+        names = set()
         for _ in range(8):  # CNAME chains
+            names.add(name)
             records = self.zone.get(name)
+            found = kind if records and kind in records else "CNAME" if records and "CNAME" in records else None
             if records is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
-                return
-            found = kind if kind in records else "CNAME" if "CNAME" in records else None
-            if found is None or not records[found]:
-                return
-            response.answer.append(dns.rrset.from_text(name + ".", 60, "IN", found, *records[found]))
+            if records is None or found is None or not records[found]:
+                self._deny(response, name)
+                break
+            response.answer.append(dns.rrset.from_text(name + ".", self.ttl, "IN", found, *records[found]))
             if found == kind:
-                return
+                break
             name = records["CNAME"][0].rstrip(".").lower()
+        if "*" in self.vouched or names <= self.vouched:
+            response.flags |= dns.flags.AD
+
+    def _deny(self, response: dns.message.Message, name: str) -> None:
+        """Add the SOA record of the zone, if there is one (RFC 2308 section 2)."""
+        labels = name.split(".")
+        for zone in (".".join(labels[at:]) for at in range(len(labels))):
+            if records := self.zone.get(zone, {}).get("SOA"):
+                response.authority.append(dns.rrset.from_text(zone + ".", self.ttl, "IN", "SOA", *records))
+                return
 
     def __enter__(self) -> Self:
         for server in (self._udp, self._tcp):

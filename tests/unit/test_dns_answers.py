@@ -1,12 +1,10 @@
 """The pure parts of the DNS adapter, tabled."""
 
-import dns.exception
-import dns.name
-import dns.resolver
 import pytest
 
+from shared.dns.nameservers import parse_nameserver, vouches
 from shared.dns.port import AddressAnswer, Status
-from shared.dns.resolver import classify, combine, parse_nameserver
+from shared.dns.records import combine
 from shared.errors import ConfigError
 
 V6 = AddressAnswer(Status.FOUND, ("2001:db8::1",))
@@ -39,21 +37,6 @@ def test_a_wrong_name_server_is_named_with_the_remedy(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (dns.resolver.NXDOMAIN, Status.NO_NAME),
-        (dns.resolver.NoAnswer, Status.NO_DATA),
-        (dns.resolver.NoNameservers, Status.FAILED),
-        (dns.resolver.LifetimeTimeout, Status.FAILED),
-        (dns.resolver.YXDOMAIN, Status.FAILED),
-        (dns.exception.DNSException, Status.FAILED),
-    ],
-)
-def test_only_a_name_servers_word_is_permanent(error: type[dns.exception.DNSException], status: Status) -> None:
-    assert classify(error) is status
-
-
-@pytest.mark.parametrize(
     ("v6", "v4", "expected"),
     [
         (V6, V4, AddressAnswer(Status.FOUND, ("2001:db8::1", "192.0.2.1"))),
@@ -70,3 +53,21 @@ def test_only_a_name_servers_word_is_permanent(error: type[dns.exception.DNSExce
 )
 def test_both_families_make_one_answer(v6: AddressAnswer, v4: AddressAnswer, expected: AddressAnswer) -> None:
     assert combine(v6, v4) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "dnssec", "expected"),
+    [
+        ("127.0.0.1", "loopback", True),
+        ("127.0.0.53", "loopback", True),
+        ("::1", "loopback", True),
+        ("127.0.0.11", "loopback", False),
+        ("192.0.2.1", "loopback", False),
+        ("fe80::1%eth0", "loopback", False),
+        ("192.0.2.1", "always", True),
+        ("127.0.0.11", "always", True),
+        ("127.0.0.1", "never", False),
+    ],
+)
+def test_who_is_believed_that_it_validates(address: str, dnssec: str, expected: bool) -> None:
+    assert vouches(address, dnssec) is expected

@@ -184,3 +184,10 @@ def test_why_a_literal_is_none(domain: str, expected: str) -> None:
 @pytest.mark.parametrize(("host", "yes"), [("192.0.2.1", True), ("::1", True), ("mx.test", False), ("", False)])
 def test_addresses_are_told_from_names(host: str, yes: bool) -> None:
     assert is_address(host) is yes
+
+
+@pytest.mark.parametrize(("secure", "bases"), [(True, ("a",)), (False, ())])
+def test_dane_needs_every_step_to_be_secure(secure: bool, bases: tuple[str, ...]) -> None:
+    answer = AddressAnswer(FOUND, ("8.8.8.8",), secure=True, bases=("a",))
+    found = select("example.net", [Exchange(Mx(10, "a"), answer)], RULES, secure=secure)
+    assert found == (Address("a", "8.8.8.8", bases),)

@@ -39,11 +39,15 @@ class Hosts:
         return chosen if isinstance(chosen, Reply) else tuple(_target(address, hop) for address in chosen)
 
     async def _by_mx(self, domain: str) -> tuple[Address, ...] | Reply:
-        hosts = mx.exchanges(domain, await self._resolver.mx(domain), self._rules, self._rng)
+        answer = await self._resolver.mx(domain)
+        hosts = mx.exchanges(domain, answer, self._rules, self._rng)
         if isinstance(hosts, Reply):
             return hosts
         answers = await asyncio.gather(*(self._addresses(host.host) for host in hosts))
-        return mx.select(domain, [Exchange(*pair) for pair in zip(hosts, answers, strict=True)], self._rules)
+        found = [Exchange(*pair) for pair in zip(hosts, answers, strict=True)]
+        # without MX the domain itself is the host, and its addresses alone have to be secure (RFC 7672 section 2.2.2)
+        secure = answer.secure or answer.status is Status.NO_DATA
+        return mx.select(domain, found, self._rules, secure=secure)
 
     async def _addresses(self, host: str) -> AddressAnswer:
         if mx.is_address(host):
@@ -54,7 +58,7 @@ class Hosts:
 def configured(hop: NextHop, answer: AddressAnswer) -> tuple[Target, ...] | Reply:
     """Return the targets of a host named in the configuration; if it has no address, that is for us to mend: retry."""
     if answer.status is Status.FOUND:
-        return tuple(Target(hop, address) for address in answer.addresses)
+        return tuple(Target(hop, address, answer.bases) for address in answer.addresses)
     return Reply(451, "4.4.4", f"next hop {hop.host} has no address: {answer.detail or answer.status}")
 
 
@@ -64,4 +68,4 @@ def worst(failures: list[Reply]) -> Reply:
 
 
 def _target(address: Address, hop: ByMx) -> Target:
-    return Target(NextHop(address.host, hop.port, source=hop.source), address.address)
+    return Target(NextHop(address.host, hop.port, source=hop.source), address.address, address.bases)

@@ -38,6 +38,8 @@ class Address(NamedTuple):
 
     host: str
     address: str
+    bases: tuple[str, ...] = ()
+    """The host's TLSA base domains, if DNSSEC vouches for every step from the domain to here (RFC 7672 section 2.2)."""
 
 
 def failed(domain: str, detail: str) -> Reply:
@@ -75,13 +77,19 @@ def _loop(domain: str) -> Reply:
     return Reply(554, "5.4.6", f"mail for {domain} loops back to this host")
 
 
-def select(domain: str, found: Sequence[Exchange], rules: Rules) -> tuple[Address, ...] | Reply:
-    """Return the addresses to try, in the order of their hosts."""
+def select(
+    domain: str, found: Sequence[Exchange], rules: Rules, *, secure: bool = False
+) -> tuple[Address, ...] | Reply:
+    """Return the addresses to try, in the order of their hosts. `secure`: DNSSEC vouches for the hosts themselves."""
     ours = [ex.mx.preference for ex in found if any(is_own(address, rules) for address in ex.answer.addresses)]
     better = [exchange for exchange in found if not ours or exchange.mx.preference < min(ours)]
     if not better:
         return _loop(domain)
-    every = [Address(exchange.mx.host, address) for exchange in better for address in exchange.answer.addresses]
+    every = [
+        Address(mx.host, address, answer.bases if secure else ())
+        for mx, answer in better
+        for address in answer.addresses
+    ]
     allowed = tuple(address for address in every if rules.allow_private or is_public(address.address))
     return allowed[:MAX_ADDRESSES] or _nothing(domain, better, private=bool(every))
 

@@ -27,6 +27,8 @@ class Target(msgspec.Struct, frozen=True):
 
     hop: NextHop
     address: str
+    bases: tuple[str, ...] = ()
+    """Where to look for TLSA records, in this order (`routing.tlsa`); () if DANE is not for this host."""
 
 
 class Failure(NamedTuple):
