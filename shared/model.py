@@ -182,8 +182,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def released_at(self) -> float:
-        """When its delivery may begin, and its lifetime does."""
-        return self.accepted_at if self.hold_until is None else max(self.accepted_at, self.hold_until)
+        """When its delivery may begin, and its lifetime does: not while it is held, nor while it is in quarantine."""
+        released = self.accepted_at if self.release is None else self.release.at
+        return max(self.accepted_at, released, self.hold_until or 0.0)
 
     @property
     def may_be_delivered(self) -> bool:

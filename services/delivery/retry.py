@@ -17,17 +17,30 @@ class Plan(NamedTuple):
     delay_warning: float
 
 
-def next_try(plan: Plan, attempt: int, released_at: float, now: float, jitter: float) -> float | None:
-    """Return when to try again after the attempt numbered `attempt` from 0, or None: the lifetime is over.
+class Age(NamedTuple):
+    """How far an item has come in its life."""
 
-    `jitter` is in [0, 1). Because the lifetime is only looked at after an attempt, nothing expires untried; the last
-    attempt is made as the lifetime ends rather than up to a whole wait later.
+    released_at: float
+    attempt: int
+    """The number of the attempt just made, from 0."""
+    warns: bool = False
+    """True if somebody is still to be told of a delay."""
+
+
+def next_try(plan: Plan, age: Age, now: float, jitter: float) -> float | None:
+    """Return when to try again after an attempt, or None: the lifetime is over.
+
+    `jitter` is in [0, 1). Because the lifetime is only looked at after an attempt, nothing expires untried. Attempts
+    are made when the warning is due and as the lifetime ends, rather than up to a whole wait later: a report of a
+    delay, or of a failure, is of that hour.
     """
-    end = released_at + plan.lifetime
+    end = age.released_at + plan.lifetime
     if now >= end:
         return None
-    wait = plan.schedule[min(attempt, len(plan.schedule) - 1)] * (1 - SPREAD / 2 + SPREAD * jitter)
-    return min(now + wait, end)
+    wait = plan.schedule[min(age.attempt, len(plan.schedule) - 1)] * (1 - SPREAD / 2 + SPREAD * jitter)
+    warning = age.released_at + plan.delay_warning
+    stops = (end, warning) if age.warns and now < warning else (end,)
+    return min(now + wait, *stops)
 
 
 def delay_is_due(plan: Plan, released_at: float, now: float, *, reported: bool) -> bool:

@@ -53,8 +53,9 @@ def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: f
     tried = item.tried(_history(outcomes, now))
     case = _Case(Message(tried, message.content), item.attempt, policy, now)
     by = {result: [outcome for outcome in outcomes if outcome.result is result] for result in Result}
-    again = retry.next_try(policy.plan, item.attempt, item.released_at, now, jitter)
     deferred, failed = by[Result.TEMPORARY], by[Result.PERMANENT]
+    age = retry.Age(item.released_at, item.attempt, warns=not item.delay_reported and bool(_to_warn(item, deferred)))
+    again = retry.next_try(policy.plan, age, now, jitter)
     if again is None:
         failed, deferred = [*failed, *(_expired(outcome, policy.plan) for outcome in deferred)], []
     told = notify.told_of_failure(_with(tried, failed), policy.postmaster) if failed else Told.SENDER
@@ -115,10 +116,13 @@ def _failed(case: _Case, failed: Sequence[Outcome], told: Told) -> list[Report]:
 
 
 def _delayed(case: _Case, deferred: Sequence[Outcome]) -> list[Report]:
-    chosen = [outcome for outcome in deferred if notify.wants_delay(outcome.recipient)]
-    if not chosen or not _delay_is_due(case) or not notify.is_known(case.item):
-        return []
-    return [_report(case, Kind.DELAYED, chosen)]
+    chosen = _to_warn(case.item, deferred)
+    return [_report(case, Kind.DELAYED, chosen)] if chosen and _delay_is_due(case) else []
+
+
+def _to_warn(item: Item, deferred: Sequence[Outcome]) -> list[Outcome]:
+    """Return those whose delay is worth a report, when it is due."""
+    return [o for o in deferred if notify.wants_delay(o.recipient)] if notify.is_known(item) else []
 
 
 def _delay_is_due(case: _Case) -> bool:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.model import Message
+from shared.model import Message, Release
 from shared.split import by_destination
 from tests.support.delivery_world import ACCEPTED_AT, World, again, message
 
@@ -38,3 +38,16 @@ def test_every_split_is_held() -> None:
     """The screener splits after it has screened, which does not wait."""
     held = message(BOB, "eve@example.org", hold_until=RELEASE).item
     assert [item.hold_until for item in by_destination(held)] == [RELEASE, RELEASE]
+
+
+async def test_what_is_released_from_quarantine_has_its_whole_lifetime(world: World) -> None:
+    """Kept for weeks, it would else be returned after one greylisting, untried for all that the sender can tell."""
+    server = world.server(script={"RCPT": "450 4.2.0 greylisted"})
+    world.mx("example.net", (10, server))
+    world.now = RELEASE + HOUR
+    kept = message(BOB, release=Release(at=RELEASE, by="olga"))
+    later = again(await world.deliver(kept))
+    assert not later.item.delay_reported
+    world.now = RELEASE + LIFETIME
+    (send,) = await world.deliver(later)
+    assert b"4.4.7" in send.message.content
