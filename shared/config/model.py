@@ -12,9 +12,6 @@ from shared.config.kinds import (
     Claim,
     ClamdUrl,
     Count,
-    CountQuota,
-    DmarcAction,
-    DnsList,
     Dnssec,
     Domain,
     FilePath,
@@ -30,23 +27,19 @@ from shared.config.kinds import (
     NameServer,
     Network,
     NextHop,
-    OctetQuota,
     OpsAddress,
     Pattern,
     Port,
-    PrefixLength,
-    RateKey,
     RouteDomain,
     RouteUrl,
     RuleAction,
     ScreenAction,
     Secret,
     SenderPattern,
-    SpfFailAction,
-    Uncertain,
     Verification,
 )
 from shared.config.screen_rule import ScreenRule
+from shared.config.strangers import Authentication, CallOut, Dnsbl, Rate
 from shared.config.units import Duration, Size
 
 
@@ -115,57 +108,6 @@ class Listener(Section, frozen=True):
     """Which extensions clients that are neither trusted nor authenticated may use on a relay listener."""
     proxy_from: tuple[Network, ...] = ()
     """Balancers: they begin each connection with a PROXY header, and are believed who their client is."""
-
-
-class Dnsbl(Section, frozen=True):
-    """DNS lists of client addresses (RFC 5782), asked about strangers only."""
-
-    zones: tuple[DnsList, ...] = ()
-    """Block lists: "zone", or "zone=127.0.0.[2..11]" if only some answers count."""
-    allow_zones: tuple[DnsList, ...] = ()
-    """Who is on one of these is let in although a block list has it."""
-    timeout: Duration = Duration(5)
-    """For all zones together; one that has not answered by then lists nobody."""
-
-
-class CallOut(Section, frozen=True):
-    """How next hops are asked whether a recipient exists (`verify = "call-out"` of a hosted domain)."""
-
-    uncertain: Uncertain = "accept"
-    """accept or defer (451) when the next hop cannot say: it is down, too busy, or answers 4xx."""
-    timeout: Duration = Duration(15)
-    """For one question, connecting and waiting for its turn included."""
-    max_connections: Count = 4
-    """At a time, to one hosted domain's next hops."""
-    cache_entries: Count = 50_000
-    positive_ttl: Duration = Duration(6 * 3600)
-    negative_ttl: Duration = Duration(1800)
-    uncertain_ttl: Duration = Duration(60)
-
-
-class Rate(Section, frozen=True):
-    """One set of limits: each client, network or user has token buckets of its own, one for each key given."""
-
-    per: RateKey
-    """client: an IPv4 address or an IPv6 /64; network: by the prefixes below; user: who authenticated."""
-    connections: CountQuota | None = None
-    messages: CountQuota | None = None
-    recipients: CountQuota | None = None
-    bytes: OctetQuota | None = None
-    exempt_trusted: bool = True
-    """Clients in trusted networks are not counted by client or network."""
-    ipv4_prefix: PrefixLength = 24
-    ipv6_prefix: PrefixLength = 48
-
-
-class Authentication(Section, frozen=True):
-    """What strangers' mail is verified by: SPF, DKIM and DMARC (RFC 7208, 6376, 7489)."""
-
-    verify: bool = False
-    timeout: Duration = Duration(5)
-    """For all of it; what DNS does not answer in time is a temporary error, and the message goes on."""
-    spf_fail: SpfFailAction = "accept"
-    dmarc: DmarcAction = "report"
 
 
 class Ingress(Section, frozen=True):

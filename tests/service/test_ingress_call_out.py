@@ -12,7 +12,8 @@ import msgspec
 import pytest
 import trustme
 
-from shared.config.model import CallOut, Config, Hosted
+from shared.config.model import Config, Hosted
+from shared.config.strangers import CallOut
 from shared.config.units import Duration
 from tests.support.front import STRANGER, TRUSTED, Front, front_config
 from tests.support.smtp_server import Delay, Drop, Hang, Reset, SmtpServer, Step

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from shared.config.model import Mode, Rate
+from shared.config.model import Mode
+from shared.config.strangers import Rate
 from tests.support.front import TRUSTED, Front, front_config
 from tests.support.lobby import PASSWORD, USER, Lobby, papers
 from tests.support.waiting import wait_for

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from shared.config.model import Authentication
+from shared.config.strangers import Authentication
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from shared.model import Item

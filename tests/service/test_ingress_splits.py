@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.config.model import Dnsbl, Rate
+from shared.config.strangers import Dnsbl, Rate
 from shared.dns.resolver import DnsResolver
 from tests.support.dns_server import DnsServer
 from tests.support.effort import effort

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.config.model import Dnsbl
+from shared.config.strangers import Dnsbl
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from tests.support.dns_server import DnsServer, Fault

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from services.ingress.auth.users import add_user
-from shared.config.model import Authentication, CallOut, Config, Dnsbl, Hosted, Listener, Rate
+from shared.config.model import Config, Hosted, Listener
+from shared.config.strangers import Authentication, CallOut, Dnsbl, Rate
 from shared.config.units import Duration, Size
 from shared.dns.port import Resolver
 from shared.dns.resolver import DnsResolver

@@ -7,7 +7,8 @@ import pytest
 
 from shared.config.check import covers, problems
 from shared.config.findings import Facts, Problem, Severity
-from shared.config.model import Auth, Config, Delivery, Dnsbl, Hosted, Listener, Mode, Quarantine, Rate, Relay, Tls
+from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
+from shared.config.strangers import Dnsbl, Rate
 from shared.config.units import Duration, Size
 
 GOOD = Config(

@@ -13,7 +13,8 @@ from services.ingress.policy.reverse import Reverse
 from services.ingress.policy.rules import compile_rules
 from services.ingress.policy.verdicts import Question, Verdict
 from services.ingress.replies import Refuse
-from shared.config.model import CallOut, Hosted, Ingress, Mode, Rate, Relay
+from shared.config.model import Hosted, Ingress, Mode, Relay
+from shared.config.strangers import CallOut, Rate
 from shared.config.units import Duration
 from shared.dns.port import Status
 from shared.smtp.address import Mailbox

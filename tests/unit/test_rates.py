@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.ingress import replies
 from services.ingress.policy.rates import Buckets, Event, Rates, Subject, key_of, network_of
-from shared.config.model import Rate
+from shared.config.strangers import Rate
 from shared.config.units import Quota
 
 CLIENT = Subject("192.0.2.1", trusted=False)

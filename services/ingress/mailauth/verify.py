@@ -18,7 +18,7 @@ from services.ingress.mailauth.spf_record import Spf
 from services.ingress.policy.lists import plain_address
 from services.ingress.replies import Refuse
 from shared import log
-from shared.config.model import Authentication
+from shared.config.strangers import Authentication
 from shared.dns.port import Resolver, Status
 from shared.mailauth.author import NoAuthor, author_domain
 from shared.mailauth.fields import Parts

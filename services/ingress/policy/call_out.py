@@ -17,7 +17,7 @@ from services.ingress.policy.lists import plain_address
 from services.ingress.policy.verdicts import Question, Verdict, Verdicts, read
 from shared import log
 from shared.config.address import Address as NextHop
-from shared.config.model import CallOut
+from shared.config.strangers import CallOut
 from shared.dns.port import Resolver
 
 MAX_TARGETS = 6

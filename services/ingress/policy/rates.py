@@ -15,7 +15,7 @@ from typing import NamedTuple
 from services.ingress import replies
 from services.ingress.policy.lists import plain_address
 from services.ingress.replies import Refuse
-from shared.config.model import Rate
+from shared.config.strangers import Rate
 from shared.config.units import Quota
 
 MAX_KEYS = 50_000
