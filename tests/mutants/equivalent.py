@@ -13,4 +13,20 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "mime/embedded.py",
         "if all((source.find(word, start, end) < 0 for word in _WORDS))",
     ): "a short cut: the pattern finds nothing without one of the words",
+    (
+        "identity/magic.py",
+        "condition octets.find(_PERCENT, start, start + 1024) >= 0",
+    ): "a short cut: the mark of a PDF is found without it",
+    (
+        "identity/magic.py",
+        "for ... if row[0]",
+    ): "a short cut: the rows that begin at the first octet are looked for before",
+    (
+        "identity/magic.py",
+        "condition size > 32769",
+    ): "a short cut: a text that is shorter has nothing there",
+    (
+        "identity/names.py",
+        "condition '+' in name",
+    ): "a short cut: UTF-7 without a plus is ASCII",
 }

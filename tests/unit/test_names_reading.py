@@ -108,6 +108,9 @@ def test_encoded_words_are_decoded_and_nothing_else(octets: bytes, text: str) ->
         ("a.e\u200bxe", "exe"),
         ("a.ex\u00ade", "exe"),
         ("a.ex\te", "exe"),
+        ("a.e\x01xe", "exe"),
+        ("a.exe/ ", "exe"),
+        ("%25E4a%E3%80%82exe", "exe"),
         ("annexe\u202efdp.exe", "exe"),
         ("invoice.pdf" + " " * 60 + ".exe", "exe"),
         ('a.exe"', "exe"),
@@ -121,10 +124,20 @@ def test_a_banned_ending_is_seen_through_every_disguise(name: str, ending: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["exe", "a.exe.txt", "a.pdf", "", ".", "...", "exe.", "100% a.pdf", "Re: a", "a_exe", "a.exemplar", "%"]
+    "name",
+    ["exe", "a.exe.txt", "a.pdf", "", ".", "...", "exe.", "100% a.pdf", "Re: a", "a_exe", "a.exe_", "a.exemplar", "%"],
 )
 def test_an_innocent_name_has_no_banned_ending(name: str) -> None:
     assert "exe" not in {extension(form) for form in forms(name)}
+
+
+@pytest.mark.parametrize("name", ["", " ", "...", "\0"])
+def test_a_name_of_nothing_has_no_form(name: str) -> None:
+    assert forms(name) == []
+
+
+def test_white_space_is_no_ending() -> None:
+    assert extension("a.\u2028") is None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +149,7 @@ def test_an_innocent_name_has_no_banned_ending(name: str) -> None:
         ("a.txt", False),
         ("עברית\u200f.pdf", False),
         ("नमस्ते\u200d.pdf", False),
+        ("नमस्\u200dते", False),
         ("{20D04FE0-3AEA-1069-A2D8-08002B30309D}.txt", False),
     ],
 )

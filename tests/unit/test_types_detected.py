@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.screener.identity.magic import begins_as_text, detect, is_certain
+from services.screener.identity.magic import begins_as_text, content_info, detect, is_certain
 from services.screener.mime import decode
 from tests.support.mail_samples import EXE, PDF, PNG
 
 MACHO = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+SIZES = (b"\x40", b"\x80", b"\x82\x01\x00")
+"""Of a sequence, as BER and DER write them: short, unknown, long (X.690 section 8.1.3)."""
+S_MIME = (bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("060b2a864886f70d0109100109"))
+"""Signed data and compressed data."""
 ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
 
 
@@ -107,6 +111,11 @@ ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
         (b"<!DOCTYPE html><p>", "text/html", "html"),
         ("schöne Grüße".encode(), "text/plain", None),
         (b"\x00\x01\x02", "application/octet-stream", None),
+        (b"\0\0\0\0\0\0\0\0WAVE", "application/octet-stream", None),
+        (b"%PDF-1.4\n<script>", "application/pdf", "pdf"),
+        (b"0", "text/plain", None),
+        *((b"0" + size + oid + bytes(9), "application/pkcs7-mime", "p7m") for size in SIZES for oid in S_MIME),
+        *((oid + bytes(16), "application/octet-stream", None) for oid in S_MIME),
     ],
 )
 def test_a_type_is_recognised_by_its_first_octets(head: bytes, kind: str, ending: str | None) -> None:
@@ -156,6 +165,20 @@ def test_a_text_with_more_in_it_is_not_only_text(text: bytes) -> None:
     assert not begins_as_text(b"\r\n" + text, 2)
 
 
+@pytest.mark.parametrize("mark", [b"koly", b"conectix"])
+def test_what_stands_before_a_short_text_is_not_its_end(mark: bytes) -> None:
+    assert begins_as_text(mark + b"\r\n\r\nhello", len(mark) + 4)
+
+
+def test_a_long_text_is_only_text() -> None:
+    assert begins_as_text(b"\r\n" + b"x" * 0x9000, 2)
+
+
+def test_only_a_sequence_has_a_content_type() -> None:
+    assert content_info(b"1" + b"\x82" * 20) == 0
+    assert content_info(b"0" + b"\x82" * 20) == 4
+
+
 @pytest.mark.parametrize(
     ("head", "certain"),
     [
@@ -164,6 +187,8 @@ def test_a_text_with_more_in_it_is_not_only_text(text: bytes) -> None:
         *((b"MZ" + after, True) for after in (b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0")),
         (b"ZM\x90\0", True),
         (b"MZ is a mark", False),
+        (b"MZ\1\2\0", False),
+        (b"ZM\1\2\0", False),
         (b"MZ??" + bytes(60) + b"PE\0\0", True),
         (PDF, True),
         (b"Rar!\x1a\x07\0", True),
