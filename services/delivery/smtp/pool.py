@@ -32,19 +32,22 @@ class _Idle(NamedTuple):
 
 
 class Pool:
-    """Idle sessions, oldest first. A session is either here or with the one who took it."""
+    """Idle sessions. A session is either here or with the one who took it."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         """May be changed; sessions kept already are closed when the old ones said."""
-        self._idle: list[_Idle] = []
+        self._idle: dict[Session, _Idle] = {}
+        """Oldest first."""
+        self._to: dict[Target, list[Session]] = {}
+        """The same by target, oldest first."""
         self._farewells: set[asyncio.Task[None]] = set()
 
     def take(self, target: Target) -> Session | None:
         """Return the session last used for this target, if one is kept: the likeliest to be still open."""
         now = asyncio.get_running_loop().time()
-        for idle in [each for each in reversed(self._idle) if each.target == target]:
-            self._forget(idle)
+        while kept := self._to.get(target):
+            idle = self._forget(kept[-1])
             if self._is_reusable(idle.session, now - idle.since):
                 return idle.session
             self._dismiss(idle.session)
@@ -57,14 +60,15 @@ class Pool:
             return
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self.limits.idle_seconds, self._expire, session)
-        self._idle.append(_Idle(target, session, loop.time(), timer))
+        self._idle[session] = _Idle(target, session, loop.time(), timer)
+        self._to.setdefault(target, []).append(session)
         if len(self._idle) > self.limits.idle_sessions:
-            self._expire(self._idle[0].session)
+            self._expire(next(iter(self._idle)))
 
     async def close(self) -> None:
         """Say goodbye to every idle session."""
-        for idle in list(self._idle):
-            self._expire(idle.session)
+        for session in list(self._idle):
+            self._expire(session)
         if self._farewells:
             await asyncio.wait(self._farewells)
 
@@ -73,13 +77,17 @@ class Pool:
         return reusable(alive=willing, transactions=session.transactions, idle_for=idle_for, limits=self.limits)
 
     def _expire(self, session: Session) -> None:
-        for idle in [each for each in self._idle if each.session is session]:
-            self._forget(idle)
-            self._dismiss(session)
+        self._forget(session)
+        self._dismiss(session)
 
-    def _forget(self, idle: _Idle) -> None:
+    def _forget(self, session: Session) -> _Idle:
+        idle = self._idle.pop(session)
         idle.timer.cancel()
-        self._idle.remove(idle)
+        kept = self._to[idle.target]
+        kept.remove(session)
+        if not kept:
+            del self._to[idle.target]
+        return idle
 
     def _dismiss(self, session: Session) -> None:
         if not session.alive:
