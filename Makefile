@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test compose-test fuzz mutants check format bench bench-ingress bench-memory bench-screener lock clean
+.PHONY: help demo run test compose-test fuzz mutants check format bench bench-ingress bench-memory bench-screener bench-delivery lock clean
 
 CONFIG ?= sluice.toml
 ARGS ?=
@@ -60,6 +60,10 @@ bench-memory: $(READY) ## the memory of ingress while 500 clients send 30 MB eac
 
 bench-screener: $(READY) ## the screener beside the standard library's email
 	@PYTHONPATH=. .venv/bin/python -m bench.screener $(ARGS)
+
+bench-delivery: $(READY) ## a full queue for 500 slow domains beside Postfix
+	@scripts/debian-packages postfix rabbitmq-server || true
+	@ulimit -n 20000; PYTHONPATH=. .venv/bin/python -m bench.delivery $(ARGS)
 
 lock: ## pin the dependencies again; UPGRADE=1 takes the newest that fit
 	@scripts/lock

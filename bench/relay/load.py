@@ -96,12 +96,21 @@ def _wait_listening(port: int) -> None:
 def cpu_seconds(roots: Iterable[int]) -> float:
     """Return the CPU time of processes and all their descendants, those that ended and were waited for included."""
     stats = _stats()
+    return sum(stats[pid][1] for pid in _family(roots, stats) if pid in stats) / TICKS
+
+
+def descendants(roots: Iterable[int]) -> list[int]:
+    """Return processes and all their descendants."""
+    return sorted(_family(roots, _stats()))
+
+
+def _family(roots: Iterable[int], stats: dict[int, tuple[int, int]]) -> set[int]:
     wanted, grown = set(roots), True
     while grown:
         more = {pid for pid, (parent, _) in stats.items() if parent in wanted} - wanted
         wanted |= more
         grown = bool(more)
-    return sum(stats[pid][1] for pid in wanted if pid in stats) / TICKS
+    return wanted
 
 
 def _stats() -> dict[int, tuple[int, int]]:

@@ -1,0 +1,98 @@
+"""Debian's Postfix with its defaults: it takes the mail and holds it, then is told to send it."""
+
+import re
+import shutil
+import smtplib
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bench.delivery.neighbours import Mail, Neighbours, address, domain
+from bench.relay.load import descendants
+from tests.support.ports import free_port
+
+MAIN = """\
+compatibility_level = 3.6
+queue_directory = {directory}/spool
+data_directory = {directory}/lib
+maillog_file = {directory}/log/mail.log
+maillog_file_prefixes = {directory}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = postfix.bench.example
+mydestination =
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+transport_maps = texthash:{etc}/transport
+smtpd_client_restrictions = check_client_access static:HOLD
+"""
+"""Only where things are, and where each domain's server is: its resolver is the system's, and not ours to set."""
+
+CLIENTS = 10
+
+
+class Postfix:
+    """A private instance."""
+
+    name = "Postfix"
+
+    def __init__(self, directory: Path, options: Mapping[str, Any]) -> None:
+        self._directory = directory
+        self._etc = directory / "etc"
+        self._port = free_port()
+        self._options = options
+
+    def set_up(self) -> None:
+        """Write the configuration and start the master."""
+        for name in ("etc", "spool", "lib", "log"):
+            (self._directory / name).mkdir(parents=True)
+        for name in ("lib", "log"):
+            shutil.chown(self._directory / name, "postfix")
+        main = MAIN.format(directory=self._directory, etc=self._etc)
+        (self._etc / "main.cf").write_text(main + "".join(f"{key} = {value}\n" for key, value in self._options.items()))
+        (self._etc / "transport").touch()
+        shipped = Path("/etc/postfix/master.cf.proto").read_text()
+        services = re.sub(r"^smtp +inet .*$", f"{self._port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
+        services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
+        (self._etc / "master.cf").write_text(services)
+        self._run("postfix", "start")
+
+    def fill(self, mail: Sequence[Mail], neighbours: Neighbours) -> None:
+        """Hand it the mail, which it may not send yet."""
+        hosts = {each.recipient.partition("@")[2] for each in mail}
+        where = {domain(number): address(number) for number in range(len(hosts))}
+        lines = "".join(f"{name} smtp:[{host}]:{neighbours.port}\n" for name, host in where.items())
+        (self._etc / "transport").write_text(lines)
+        self._run("postfix", "reload")
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(self._send, [mail[number::CLIENTS] for number in range(CLIENTS)]))
+
+    def _send(self, mail: Sequence[Mail]) -> None:
+        with smtplib.SMTP("127.0.0.1", self._port, "load.bench.example", 60) as client:
+            for each in mail:
+                client.sendmail("list@bench.example", [each.recipient], each.content)
+
+    def release(self) -> None:
+        """Let it send."""
+        self._run("postsuper", "-H", "ALL")
+        self._run("postqueue", "-f")
+
+    def roots(self) -> list[int]:
+        """Return the process ids of the master and whatever it started."""
+        return descendants([int((self._directory / "spool/pid/master.pid").read_text())])
+
+    def broker_roots(self) -> list[int]:
+        """It has none."""
+        return []
+
+    def settled(self) -> None:
+        """Do nothing: it has removed what the servers have taken."""
+
+    def tear_down(self) -> None:
+        """Stop the master and everything it started."""
+        self._run("postfix", "stop")
+
+    def _run(self, program: str, *args: str) -> None:
+        subprocess.run([program, "-c", str(self._etc), *args], check=True, capture_output=True)
