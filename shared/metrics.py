@@ -21,6 +21,8 @@ verdicts = Counter("sluice_verdicts_total", "Messages screened.", ["direction", 
 shadows = Counter("sluice_shadow_rules_total", "Messages that a shadow rule would have decided.", ["rule", "action"])
 outcomes = Counter("sluice_recipients_total", "Recipients finished by delivery.", ["outcome"])
 """outcome: delivered, deferred, bounced, quarantined."""
+refusals = Counter("sluice_refusals_total", "Recipients that an attempt did not deliver to.", ["cause"])
+"""cause: as in the reports and in the line `recipient`: mailbox full, spam, rate limited ..."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])
 reloads = Counter("sluice_reloads_total", "Reloads of the configuration.", ["result"])
 """result: done, or refused, when the old one stays in force."""

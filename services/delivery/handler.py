@@ -92,6 +92,8 @@ class Handler:
     def _tell(self, item: Item, settled: Settled, seconds: float) -> None:
         for outcome, result in settled.finished:
             metrics.outcomes.labels(result).inc()
+            if outcome.why is not None:
+                metrics.refusals.labels(outcome.why).inc()
             self._log.info(
                 "recipient",
                 id=item.id,
@@ -99,6 +101,7 @@ class Handler:
                 result=result,
                 host=outcome.host,
                 reply=str(outcome.reply),
+                cause=outcome.why,
                 attempt=item.attempt + 1,
                 seconds=round(seconds, 3),
                 released_by=item.release.by if item.release else None,

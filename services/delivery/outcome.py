@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from services.delivery.cause import Cause, cause_of
 from shared.model import Recipient
 from shared.smtp.reply import Reply
 
@@ -35,6 +36,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """True if `reply` is in our words, not the host's."""
     passed_on: bool = False
     """Delivered to a host that took over what the sender asked to be told (DSN, RFC 3461)."""
+    cause: Cause | None = None
+    """Why it failed, where `reply` is no longer what tells."""
 
     @property
     def said_by(self) -> str | None:
@@ -47,6 +50,11 @@ class Outcome(msgspec.Struct, frozen=True):
         if 200 <= self.reply.code < 300:
             return Result.DELIVERED
         return Result.PERMANENT if self.reply.is_permanent else Result.TEMPORARY
+
+    @property
+    def why(self) -> Cause | None:
+        """Why it failed; None if it did not."""
+        return None if self.result is Result.DELIVERED else self.cause or cause_of(self.reply)
 
 
 def printable(text: str) -> str:

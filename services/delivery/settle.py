@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.delivery import notify, retry
+from services.delivery.cause import cause_of
 from services.delivery.notify import Told
 from services.delivery.outcome import Outcome, Result
 from shared.broker.topology import Stage
@@ -90,7 +91,7 @@ def _expired(outcome: Outcome, plan: retry.Plan) -> Outcome:
     )
     by = f" of {host}" if host else ""
     text = f"not delivered within {_days(plan.lifetime)}; the last answer{by} was: {last}"
-    return msgspec.structs.replace(outcome, reply=Reply(451, "4.4.7", text), ours=True)
+    return msgspec.structs.replace(outcome, reply=Reply(451, "4.4.7", text), ours=True, cause=cause_of(last))
 
 
 def _days(seconds: float) -> str:
@@ -138,7 +139,11 @@ def _report(case: _Case, kind: Kind, outcomes: Sequence[Outcome], to: str | None
         content=case.message.content,
         recipients=tuple(
             ReportedRecipient(
-                recipient=outcome.recipient, reply=outcome.reply, remote_mta=outcome.said_by, last_attempt=case.now
+                recipient=outcome.recipient,
+                reply=outcome.reply,
+                remote_mta=outcome.said_by,
+                last_attempt=case.now,
+                cause=outcome.why,
             )
             for outcome in outcomes
         ),

@@ -1,6 +1,11 @@
-"""The part of a report that machines read: message/delivery-status (RFC 3464 section 2), always ASCII."""
+"""The part of a report that machines read: message/delivery-status (RFC 3464 section 2), always ASCII.
+
+To a receiver who takes UTF-8 it is message/global-delivery-status (RFC 6533 section 4), where addresses and texts
+stand as they are.
+"""
 
 import re
+import sys
 
 from shared.dsn.text import date, printable
 from shared.dsn.values import Kind, Report, ReportedRecipient
@@ -13,39 +18,36 @@ def delivery_status(report: Report) -> str:
     """Return the body: the fields of the message, then a group for each recipient, CRLF line ends."""
     item = report.item
     message = [
-        _field("Reporting-MTA", f"dns; {report.hostname}"),
-        _field("X-Sluice-Id", item.id),
-        _field("Arrival-Date", date(item.accepted_at)),
+        ("Reporting-MTA", f"dns; {report.hostname}"),
+        ("X-Sluice-Id", item.id),
+        ("Arrival-Date", date(item.accepted_at)),
     ]
     if item.envelope.envid is not None:
-        message.insert(0, _field("Original-Envelope-Id", xtext_decoded(item.envelope.envid)))
+        message.insert(0, ("Original-Envelope-Id", xtext_decoded(item.envelope.envid)))
     groups = [message, *(_recipient(report, reported) for reported in report.recipients)]
-    return "\r\n".join("".join(f"{line}\r\n" for line in group) for group in groups)
+    line = _utf8_field if report.is_global else _field
+    return "\r\n".join("".join(f"{line(*field)}\r\n" for field in group) for group in groups)
 
 
-def _recipient(report: Report, reported: ReportedRecipient) -> list[str]:
-    recipient, reply = reported.recipient, reported.reply
-    lines = []
+def _recipient(report: Report, reported: ReportedRecipient) -> list[tuple[str, str]]:
+    recipient, reply, utf8 = reported.recipient, reported.reply, report.is_global
+    fields = []
     if recipient.orcpt is not None:
-        kind, _, address = recipient.orcpt.partition(";")
-        lines.append(_field("Original-Recipient", f"{kind}; {xtext_decoded(address)}"))
-    lines += [
-        _field("Final-Recipient", typed_address(recipient.address)),
-        _field("Action", reported.action or report.kind.action),
-        _field("Status", status_for(report.kind, reported)),
+        fields.append(("Original-Recipient", original_recipient(recipient.orcpt, utf8=utf8)))
+    fields += [
+        ("Final-Recipient", typed_address(recipient.address, utf8=utf8)),
+        ("Action", reported.action or report.kind.action),
+        ("Status", status_for(report.kind, reported)),
     ]
     if reported.remote_mta:
-        lines += [
-            _field("Remote-MTA", f"dns; {reported.remote_mta}"),
-            _field("Diagnostic-Code", f"smtp; {reply}"),
-        ]
+        fields += [("Remote-MTA", f"dns; {reported.remote_mta}"), ("Diagnostic-Code", f"smtp; {reply}")]
     else:
-        lines.append(_field("Diagnostic-Code", f"x-sluice; {reply}"))
+        fields.append(("Diagnostic-Code", f"x-sluice; {reply}"))
     if reported.last_attempt is not None:
-        lines.append(_field("Last-Attempt-Date", date(reported.last_attempt)))
+        fields.append(("Last-Attempt-Date", date(reported.last_attempt)))
     if report.kind is Kind.DELAYED and report.retry_until is not None:
-        lines.append(_field("Will-Retry-Until", date(report.retry_until)))
-    return lines
+        fields.append(("Will-Retry-Until", date(report.retry_until)))
+    return fields
 
 
 def status_for(kind: Kind, reported: ReportedRecipient) -> str:
@@ -62,12 +64,36 @@ def status_for(kind: Kind, reported: ReportedRecipient) -> str:
     return {"failed": "5.0.0", "delayed": "4.0.0"}.get(action, "2.0.0")
 
 
-def typed_address(address: str) -> str:
-    """Return `rfc822; address`, or the ASCII form of an internationalised one (RFC 6533 section 3)."""
+def typed_address(address: str, *, utf8: bool = False) -> str:
+    """Return `rfc822; address`, or the form of an internationalised one: as it is, or in ASCII (RFC 6533 section 3)."""
     if address.isascii():
         return f"rfc822; {address}"
-    escaped = "".join(c if c.isascii() and c not in "\\+=" else f"\\x{{{ord(c):X}}}" for c in address)
-    return f"utf-8; {escaped}"
+    return f"utf-8; {address if utf8 else _escaped(address)}"
+
+
+def original_recipient(orcpt: str, *, utf8: bool = False) -> str:
+    """Return what the ORCPT parameter says: type and address, xtext decoded.
+
+    An address of type utf-8 comes as it is, or escaped, and goes as the report can carry it (RFC 6533 section 3).
+    """
+    kind, _, address = orcpt.partition(";")
+    if kind.lower() != "utf-8":
+        return f"{kind}; {xtext_decoded(address)}"
+    plain = _ESCAPE.sub(_unescaped, address)
+    return f"{kind}; {plain if utf8 else _escaped(plain)}"
+
+
+_ESCAPE = re.compile(r"\\x\{([0-9A-F]{2,6})\}")
+
+
+def _escaped(address: str) -> str:
+    return "".join(c if c.isascii() and c not in "\\+=" else f"\\x{{{ord(c):X}}}" for c in address)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """Return the character that an escape stands for, or the escape, if that is none to be shown."""
+    code = int(match[1], 16)
+    return chr(code) if code <= sys.maxunicode and chr(code).isprintable() else match[0]
 
 
 def xtext_decoded(text: str) -> str:
@@ -79,3 +105,8 @@ def xtext_decoded(text: str) -> str:
 def _field(name: str, value: str) -> str:
     line = f"{name}: {printable(value)}".encode("ascii", "backslashreplace").decode("ascii")
     return line[:_FOLD_AT]
+
+
+def _utf8_field(name: str, value: str) -> str:
+    line = f"{name}: {printable(value)}".encode("utf-8", "backslashreplace")
+    return line[:_FOLD_AT].decode("utf-8", "ignore")

@@ -1,9 +1,12 @@
-"""A report as bytes, and as a message that can be sent: multipart/report (RFC 6522) from the null sender."""
+"""A report as bytes, and as a message that can be sent: multipart/report (RFC 6522) from the null sender.
+
+To a receiver with an internationalised address its parts are the global ones of RFC 6533; to others they are ASCII.
+"""
 
 import re
 
 from shared.dsn.fields import delivery_status
-from shared.dsn.text import SUBJECT, date, human_text
+from shared.dsn.text import date, human_text, subject
 from shared.dsn.values import Kind, Report, ReportedRecipient
 from shared.model import Envelope, Item, Message, Origin, Recipient
 from shared.smtp.headers import waives_tls
@@ -41,12 +44,12 @@ def report_message(report: Report) -> Message:
 def build_report(report: Report) -> bytes:
     """Return the report as RFC 5322 octets with CRLF line ends; 8-bit only where the original's header is."""
     text = human_text(report).encode()
-    status = delivery_status(report).encode("ascii")
+    status = delivery_status(report).encode()
     original_type, original = _original(report)
     boundary = _boundary(report.report_id, text, original)
     parts = [
         _part(b"text/plain; charset=utf-8", text),
-        _part(b"message/delivery-status", status),
+        _part(b"message/global-delivery-status" if report.is_global else b"message/delivery-status", status),
         _part(original_type, original),
     ]
     opening = b"--" + boundary + b"\r\n"
@@ -73,7 +76,7 @@ def _header(report: Report, boundary: bytes) -> bytes:
         f"Date: {date(report.now)}",
         f"From: Mail Delivery System <{report.postmaster}>",
         f"To: <{report.receiver}>",
-        f"Subject: {SUBJECT[report.kind]}",
+        f"Subject: {subject(report)}",
         f"Message-ID: <{report.report_id}@{report.hostname}>",
         "Auto-Submitted: auto-replied",
         f"X-Sluice-Id: {report.item.id}",
@@ -89,15 +92,15 @@ def _header(report: Report, boundary: bytes) -> bytes:
 
 
 def _original(report: Report) -> tuple[bytes, bytes]:
-    """Return the third part's type and body.
+    """Return the third part's type (RFC 6522, RFC 6533 sections 4 and 5) and body.
 
     RET speaks of failures only (RFC 3461 section 4.3); REQUIRETLS outweighs it (RFC 8689 section 5).
     """
     envelope = report.item.envelope
     wanted = report.kind is Kind.FAILED and envelope.ret == "FULL" and not envelope.require_tls
     if wanted and len(report.content) <= FULL_LIMIT:
-        return b"message/rfc822", report.content
-    return b"text/rfc822-headers", header_of(report.content)
+        return b"message/global" if report.is_global else b"message/rfc822", report.content
+    return b"message/global-headers" if report.is_global else b"text/rfc822-headers", header_of(report.content)
 
 
 def _boundary(report_id: str, *bodies: bytes) -> bytes:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.dsn.cause import Cause
 from shared.model import Item, Recipient
 from shared.smtp.reply import Reply
 
@@ -35,6 +36,8 @@ class ReportedRecipient(msgspec.Struct, frozen=True):
     action: str | None = None
     """delivered, relayed, expanded, delayed or failed; None means what the report's kind says."""
     last_attempt: float | None = None
+    cause: Cause | None = None
+    """Why, in classes that a person can do something about; None where it did not fail, or the kind says all."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,3 +64,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def receiver(self) -> str:
         """The report's one recipient."""
         return self.to or self.item.envelope.sender or self.postmaster
+
+    @property
+    def is_double_bounce(self) -> bool:
+        """True if nobody but the postmaster is left to be told."""
+        return self.to is not None and self.to != self.item.envelope.sender
+
+    @property
+    def is_global(self) -> bool:
+        """True if it may hold UTF-8 where ASCII would stand (RFC 6533).
+
+        Its receiver's own address tells whether the receiver can: there is no other way to know.
+        """
+        return not self.receiver.isascii()
