@@ -11,7 +11,7 @@ from services.screener.containers.judging import Within, judge_contents
 from services.screener.containers.member import Sign
 from services.screener.containers.pool import Look
 from services.screener.identity.magic import Detected
-from services.screener.identity.recognise import recognise
+from services.screener.identity.recognise import is_read_inline, recognise
 from services.screener.mime.anomaly import Anomaly, Limits, Remark
 from services.screener.mime.part import Kind, Part
 from services.screener.mime.tree import parse
@@ -89,8 +89,9 @@ def _judge_inside(part: Part, rules: RuleSet, look: Look) -> Within:
     if part.sealed == "encrypted":
         rules = rules._replace(encrypted_mail=Action.PASS)  # said of the whole, or the whole is allowed
     found = Within(None)
+    is_file = not is_read_inline(part.description)
     for octets in part.readings():
-        if readers_for(octets) or is_volume(part.description.names):
+        if readers_for(octets, is_file=is_file) or is_volume(part.description.names):
             finding, shadows, largest = judge_contents(look(octets, part.description.names), rules)
             if finding is not None and finding.action is Action.STRIP and _CMS & set(part.description.types):
                 finding = finding._replace(action=rules.instead)  # it is the text as well (SCREENING 42)

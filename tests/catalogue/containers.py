@@ -1,6 +1,7 @@
 """Rows 57 to 63: archives, images and files that Windows acts on."""
 
 import lzma
+import random
 import zlib
 
 from tests.catalogue.case import CTE, PROGRAM, Case
@@ -17,6 +18,11 @@ _LOCKED, _OVER, _BROKEN, _CLOSED = (
 )
 
 CABINET = archives.Cabinet((("a", 0, len(EXE)),), (EXE,)).octets()
+
+
+def deflated(octets: bytes) -> bytes:
+    """Return octets as a member of a zip file packs them."""
+    return zlib.compress(octets, wbits=-15)
 
 
 def attached(row: int, name: str, octets: bytes, rule: str | None, file: str = "a.bin") -> Case:
@@ -63,7 +69,9 @@ def _lies() -> list[Case]:
     local, entry = zip_entry(b"a.txt", b"harmless")
     hidden, its_entry = zip_entry(b"x.exe", b"harmless")
     plain = zip_with(local, entry)
-    packed = zlib.compress(EXE, wbits=-15)
+    plain_exe = zip_with(hidden, its_entry)
+    large = random.Random(59).randbytes(1_500_000)
+    packed = deflated(EXE)
     zombie = zip_with(*zip_entry(b"a.txt", packed, size=len(EXE), crc=zlib.crc32(EXE)))
     return [
         attached(59, "another name in the directory", zip_with(local, its_entry), INSIDE),
@@ -78,7 +86,35 @@ def _lies() -> list[Case]:
         attached(59, "another count", local + entry + archives.zip_end(2, len(entry), len(local)), _BROKEN),
         attached(59, "zip64 without its record", plain[:-6] + b"\xff\xff\xff\xff\0\0", _BROKEN),
         attached(59, "one block twice", zip_with(local, entry, entry), _BROKEN),
+        attached(59, "far from both ends", b"\1" * 70_000 + plain_exe + b"\2" * 70_000, INSIDE),
+        attached(59, "a text before and after", b"text\n" * 20_000 + plain_exe + b"text\n" * 20_000, INSIDE),
+        attached(
+            59, "far from both ends of a member", zip_of({"a": b"\1" * 70_000 + plain_exe + b"\2" * 70_000}), INSIDE
+        ),
+        attached(
+            59,
+            "behind ends that are none",
+            b"\1" * 70_000 + (archives.END + b"\3" * 20) * 65 + plain_exe + b"\2" * 70_000,
+            INSIDE,
+        ),
+        attached(59, "at the end of a large member", zip_of({"a": large + plain_exe}), INSIDE),
+        attached(59, "within a large member", zip_of({"a": large + plain_exe + large}), INSIDE),
+        attached(
+            59,
+            "more than it declares",
+            zip_with(*zip_entry(b"a", deflated(bytes(3_000_000)), method=8, size=2_000_000)),
+            _BROKEN,
+        ),
+        attached(
+            59,
+            "a large member that ends early",
+            zip_with(*zip_entry(b"a", deflated(large)[:-9], method=8, size=len(large))),
+            _BROKEN,
+        ),
         attached(59, "an honest one", plain, None),
+        attached(59, "an honest large one", zip_of({"a": large}), None),
+        attached(59, "two in a tar", archives.tar_of({"a.zip": plain, "b.zip": plain}), None),
+        attached(59, "an end that is none", b"\1" * 70_000 + (archives.END + b"\3" * 20) * 5 + b"\2" * 70_000, None),
     ]
 
 

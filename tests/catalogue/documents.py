@@ -12,6 +12,7 @@ from tests.support.mail_samples import EXE, PDF, PNG, b64
 _WINMAIL = "Content-Type: application/ms-tnef; name=winmail.dat"
 _WORDML = b'<?xml version="1.0"?><w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml"%b/>'
 _FLAT = b'<pkg:package xmlns:pkg="http://schemas.microsoft.com/office/2006/xmlPackage"><pkg:part pkg:name="%b"/></pkg:package>'
+_TABLE = b"name;value\r\nx;1\r\n%b;2\r\n"
 _GIF, _HTA = b"GIF89a\1\0\1\0\0\0\0", "content:application/hta"
 _MACRO, _REMOTE = "active:macro", "active:remote-content"
 _NATIVE = documents.native(b"x.exe", EXE)
@@ -98,6 +99,43 @@ def _office() -> list[Case]:
         ),
         attached(64, "package in doc", documents.compound({"ObjectPool/_1/\x01Ole10Native": _NATIVE}), INSIDE, "a.doc"),
         attached(64, "a plain docx", zip_of(_PACKAGE), None, "a.docx"),
+        *(
+            attached(64, f"formula {formula}", _TABLE % formula.encode(), _REMOTE, "a.csv")
+            for formula in (
+                "=cmd|' /C calc'!A0",
+                "+cmd|' /C calc'!A0",
+                "-2+3+cmd|' /C calc'!A0",
+                "@SUM(1+1)*cmd|' /C calc'!A0",
+                "\"=cmd|' /C calc'!A0\"",
+                " \" = cmd|'/C calc'!'A0'",
+                "=MSEXCEL|'..\\calc.exe'!_xlbgnm.A1",
+                "=rundll32|calc!A",
+                "=A1+B1-C1&\"x\"/12345&cmd|'/c calc'!A",
+                "='cmd'|'/c calc'!A0",
+                "=cmd |'/c calc'!*",
+            )
+        ),
+        attached(64, "a formula first", b"=cmd|' /C calc'!A0", _REMOTE, "a.txt"),
+        attached(64, "a formula after tabs", b"a\t=cmd|'/C calc'!A0\tb", _REMOTE, "a.tsv"),
+        attached(
+            64, "a formula in UTF-16", (_TABLE % b"=cmd|'/C calc'!A0").decode().encode("utf-16"), _REMOTE, "a.csv"
+        ),
+        attached(64, "a formula in zip", zip_of({"a.csv": _TABLE % b"=cmd|'/C calc'!A0"}), _REMOTE),
+        Case(64, "a formula in a nameless table", "Content-Type: text/csv", "a;=cmd|'/C calc'!A0", (), _REMOTE),
+        Case(64, "a formula that people read", "Content-Type: text/plain", "=cmd|'/C calc'!A0", (), None),
+        *(
+            attached(64, f"no formula {text}", _TABLE % text.encode(), None, "a.csv")
+            for text in (
+                "=A1+B1",
+                "x|y",
+                "a=b|c!",
+                "cmd|' /C calc'!A0",
+                "- yes|no! Ok",
+                "+x = (a|b)!=0;",
+                "=|'x'!A",
+                "=a||b!c",
+            )
+        ),
         attached(65, "object in rtf", documents.rtf(_NATIVE[4:]), INSIDE, "a.rtf"),
         attached(
             65, "object by a short head", documents.rtf(_NATIVE[4:]).replace(b"{\\rtf1", b"{\\rt"), INSIDE, "a.doc"
@@ -112,6 +150,24 @@ def _office() -> list[Case]:
 def _pages() -> list[Case]:
     smuggler = b"<html><script>b=new Blob([atob(x)]);URL.createObjectURL(b)</script></html>"
     page = "Content-Type: text/html"
+    msxsl = b"xmlns:m='urn:schemas-microsoft-com:xslt'"
+    page_of_xml = b"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><script>x()</script></html>"
+    scripted = {
+        "msxsl": b"<?xml version='1.0'?><xsl:stylesheet xmlns:xsl='x' %b><m:script>x()</m:script></xsl:stylesheet>"
+        % msxsl,
+        "without a declaration": b"\n<stylesheet\n%b><m:script language='JScript'/></stylesheet>" % msxsl,
+        "by a reference": b"<?xml?><x xmlns:m='&#117;rn:schemas-microsoft-com:xslt'><m:script/></x>",
+        "by an entity": b"<!DOCTYPE x [<!ENTITY a 'urn'>]><x xmlns:m='&a;:schemas-microsoft-com:xslt'><m:script/></x>",
+        "xalan": b"<?xml?><x xmlns:l='http://xml.apache.org/xalan'><l:script/></x>",
+        "in a page": b"<?xml?><x xmlns:h='http://www.w3.org/1999/xhtml'><h:script>x()</h:script></x>",
+        "in a drawing": b'<?xml?><x><y xmlns = "http://www.w3.org/2000/svg"><script>x()</script></y></x>',
+        "behind a page in a comment": b"<?xml?><!-- <html> --><x %b><m:script/></x>" % msxsl,
+    }
+    harmless = {
+        "a style sheet": b"<?xml?><?xml-stylesheet href='a.xsl' type='text/xsl'?><x/>",
+        "a namespace only": b"<?xml?><x %b><script/></x>" % msxsl,
+        "another script": b"<?xml?><x xmlns:h='http://www.w3.org/1999/xhtml'><office:scripts/><font script='Arab'/></x>",
+    }
     calendar = b"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=x.exe:%s\r\nEND:VCALENDAR\r\n"
     card = b"BEGIN:VCARD\r\nPHOTO;ENCODING=b;TYPE=JPEG:%s\r\nEND:VCARD\r\n"
     link = "https://files.example/d/x.exe?download=1"
@@ -122,6 +178,31 @@ def _pages() -> list[Case]:
         attached(67, "script in svg", b"<svg><script>x()</script></svg>", "active:scripted-image", "a.png"),
         attached(67, "event in svg", b"<?xml?><svg onload='x()'></svg>", "active:scripted-image", "a.png"),
         attached(67, "svg", b"<svg><path d='M0 0'/></svg>", "extension:svg", "a.svg"),
+        *(
+            attached(67, f"script in XML, {name}", text, "active:scripted-xml", "a.xml")
+            for name, text in scripted.items()
+        ),
+        attached(67, "script in UTF-16", scripted["msxsl"].decode().encode("utf-16"), "active:scripted-xml", "a.xsl"),
+        attached(
+            67,
+            "script in UTF-16, unmarked",
+            scripted["msxsl"].decode().encode("utf-16-le"),
+            "active:scripted-xml",
+            "a.xsl",
+        ),
+        attached(67, "script in zip", zip_of({"a.xml": scripted["msxsl"]}), "active:scripted-xml"),
+        attached(
+            67, "a page of XML", b"<?xml version='1.0'?>\n<!-- x --><html xmlns='x'/>", "content:text/html", "a.xml"
+        ),
+        attached(
+            67, "a page of XML by its prefix", b"\xef\xbb\xbf<?xml?><h:html xmlns:h='x'/>", "content:text/html", "a.xml"
+        ),
+        attached(
+            67, "a page of XML in UTF-16", "<?xml?><html xmlns='x'/>".encode("utf-16"), "content:text/html", "a.xml"
+        ),
+        *(attached(67, f"XML without, {name}", text, None, "a.xml") for name, text in harmless.items()),
+        attached(67, "a page of XML in zip", zip_of({"a.xhtml": page_of_xml}), None),
+        Case(67, "script in XML that people read", page, scripted["in a page"].decode(), (), None),
         Case(68, "data in a page", page, f"<html><a href='{_URI.decode()}'>x</a></html>", (), BY_CONTENT),
         Case(
             68,

@@ -117,6 +117,26 @@ def _uuencoded() -> list[Case]:
             (),
             NAMED,
         ),
+        *(
+            Case(
+                33,
+                f"in {charset}",
+                f"{text}; charset={charset}\n{CTE}: base64",
+                b64(_uu(EXE).encode(charset)),
+                (),
+                NAMED,
+            )
+            for charset in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+        ),
+        Case(
+            33,
+            "behind a text in UTF-16",
+            f"{text}\n{CTE}: base64",
+            b64(f"Hi,\r\n\r\n{_uu(b'x')}".encode("utf-16")),
+            (),
+            NAMED,
+        ),
+        Case(33, "in UTF-16 as it is", f"{text}\n{CTE}: binary", _uu(b"x").encode("utf-16-be").decode(), (), NAMED),
         Case(33, "two files", text, f"{_uu(PDF, 'a.pdf')}\n{_uu(EXE)}", (), NAMED),
         Case(33, "behind a begin that is none", text, f"begin 644 times\n{_uu(b'x')}", (), NAMED),
         Case(33, "behind a begin within a line", text, f"they begin 644 times\n{_uu(b'x')}", (), NAMED),

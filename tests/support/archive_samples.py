@@ -115,9 +115,13 @@ def zip_entry(name: bytes, data: bytes, **say: int) -> tuple[bytes, bytes]:
     return local + data, head + struct.pack("<HHHII", 0, 0, 0, 0, fields["local"]) + name
 
 
+END = b"PK\5\6"
+"""What the record at a zip file's end begins with."""
+
+
 def zip_end(count: int, size: int, offset: int, comment: bytes = b"") -> bytes:
     """Return the record at a zip file's end."""
-    return struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, count, count, size, offset, len(comment)) + comment
+    return struct.pack("<4sHHHHIIH", END, 0, 0, count, count, size, offset, len(comment)) + comment
 
 
 def zip_with(local: bytes, *entries: bytes) -> bytes:

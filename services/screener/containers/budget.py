@@ -1,6 +1,6 @@
 """What looking into one attachment may cost: members, depth, octets unpacked (SCREENING 58, 60)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from services.screener.containers.member import ContainerError, Sign
@@ -49,16 +49,21 @@ class Budget:
             return b"".join(pieces), error.sign
         return b"".join(pieces), None
 
-    def drain(self, stream: Iterator[bytes]) -> tuple[int, Sign | None]:
-        """Return how many octets a stream still gives, paid for but not kept, and what broke it off."""
-        octets = 0
+    def drain(self, stream: Iterator[bytes], marks: Sequence[bytes]) -> tuple[int, bool, Sign | None]:
+        """Return how many octets a stream still gives, paid for but not kept, if a mark is in them, what broke it off.
+
+        A mark has eight octets at most.
+        """
+        octets, told, seam = 0, False, b""
         try:
             for chunk in stream:
                 self._pay(len(chunk))
                 octets += len(chunk)
+                seam = seam[-7:] + chunk
+                told = told or any(mark in seam for mark in marks)
         except ContainerError as error:
-            return octets, error.sign
-        return octets, None
+            return octets, told, error.sign
+        return octets, told, None
 
     def _pay(self, octets: int) -> None:
         self._octets -= max(1, octets)

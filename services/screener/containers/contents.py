@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.screener.containers.budget import Budget, Limits
 from services.screener.containers.documents.office import member_signs
-from services.screener.containers.formats import SINGLE, is_volume, readers_for
+from services.screener.containers.formats import AT_THE_END, SINGLE, is_volume, readers_for
 from services.screener.containers.member import ContainerError, Member, Reader, Sign
 from services.screener.identity.magic import Detected, detect
 from services.screener.mime.decode import HEAD
@@ -82,7 +82,7 @@ class _Walk:
         content, octets = self._content(member)
         detected = () if content is None else (detect(content[:HEAD]),)
         size = member.size or octets
-        if content is not None and member.size and len(content) > member.size:
+        if 0 < member.size < octets:
             self.signs.add(Sign.MALFORMED)
         self.inside.append(Inside(path[:1024], member.names, size, member.type, detected))
         self.signs |= member_signs(member.names, content or b"")
@@ -92,21 +92,26 @@ class _Walk:
     def _content(self, member: Member) -> tuple[bytes | None, int]:
         """Return the first octets of a member, all of a container, None where it cannot be read; and how many it has.
 
-        How many is counted to the end only where the container does not say.
+        Of the rest only marks are looked for that tell a container by its end (SCREENING 70).
         """
         if member.open is None:
             return None, 0
-        more = 0
         stream = member.open()
         content, broken = self.budget.take(stream, _FIRST)
-        if broken is None and len(content) >= _FIRST and readers_for(content, inside=True):
-            rest, broken = self.budget.take(stream, self.budget.limits.expansion)
-            content += rest
-        elif broken is None and not member.size:
-            more, broken = self.budget.drain(stream)
+        octets = len(content)
+        if broken is None and octets >= _FIRST:
+            if readers_for(content, inside=True):
+                rest, broken = self.budget.take(stream, self.budget.limits.expansion)
+                octets += len(rest)
+                content += rest
+            else:
+                more, told, broken = self.budget.drain(stream, AT_THE_END)
+                octets += more
+                if told and broken is None:
+                    content, broken = self.budget.take(member.open(), self.budget.limits.expansion)
         if broken is not None:
             self.signs.add(broken)
-        return content, len(content) + more
+        return content, octets
 
 
 def _without_suffix(name: str) -> str:

@@ -34,6 +34,7 @@ class Sign(StrEnum):
     SMUGGLING = "active:html-smuggling"
     """A page whose script hands a file to the reader."""
     SCRIPTED_IMAGE = "active:scripted-image"
+    SCRIPTED_XML = "active:scripted-xml"
     PGP = "encrypted:pgp"
     SMIME = "encrypted:s-mime"
 

@@ -14,8 +14,10 @@ from services.screener.containers.zip_records import (
     CENTRAL,
     END,
     LOCAL,
+    TAIL,
     Directory,
     Header,
+    directory_at,
     directory_entries,
     find_directory,
     local_header,
@@ -26,6 +28,7 @@ MOST = 3000
 """Entries that are looked at; an archive with more is over the limit."""
 _SIZES_FOLLOW = 8
 _MASKED = 0x2000
+_MARKS = 64
 _LONGEST = 1024
 """Octets of a name that are looked at: the last ones, which tell what opens it."""
 _MANIFEST = b"META-INF/MANIFEST.MF"
@@ -38,6 +41,24 @@ def is_zip(octets: bytes) -> bool:
         return True
     directory = find_directory(octets)
     return directory is not None and directory.entries > 0 and octets.startswith(CENTRAL, directory.start)
+
+
+def is_buried_zip(octets: bytes) -> bool:
+    """Return whether one stands so far from both ends that only a program finds it that searches all of the file.
+
+    Very many marks of an end without a directory are as good as one: nothing else has them.
+    """
+    if len(octets) <= TAIL:
+        return False
+    at = octets.find(END)
+    for _ in range(_MARKS):
+        if at < 0:
+            return False
+        directory = directory_at(octets, at)
+        if directory is not None and directory.entries and octets.startswith(CENTRAL, directory.start):
+            return True
+        at = octets.find(END, at + 4)
+    return at >= 0
 
 
 def read_zip(octets: bytes) -> Iterator[Found]:
@@ -163,10 +184,11 @@ def _between(octets: bytes, directory: Directory, taken: list[tuple[int, int]]) 
 
 
 def _unnamed(octets: bytes, start: int, end: int) -> Iterator[Found]:
+    """Yield the members there; in a file of another nature, a tar say, they may belong to another of its files."""
     found = list(_hidden(octets, start, end))
-    if found:
+    if found and octets.startswith(b"PK"):
         yield Sign.MALFORMED
-        yield from found
+    yield from found
 
 
 def _hidden(octets: bytes, start: int, end: int) -> Iterator[Found]:

@@ -85,7 +85,7 @@ def find_directory(octets: bytes) -> Directory | None:
     found: list[Directory] = []
     at = octets.rfind(END, start)
     while at >= 0 and len(found) < 16:
-        directory = _directory(octets, at)
+        directory = directory_at(octets, at)
         if directory is not None:
             found.append(directory)
         at = octets.rfind(END, start, at)
@@ -96,7 +96,8 @@ def find_directory(octets: bytes) -> Directory | None:
     return chosen[0]._replace(doubtful=chosen[0].doubtful or len(to_the_end) > 1)
 
 
-def _directory(octets: bytes, at: int) -> Directory | None:
+def directory_at(octets: bytes, at: int) -> Directory | None:
+    """Return the directory that an end record at an offset names, or None if the record is cut off."""
     if at + 22 > len(octets):
         return None
     disk, first_disk, here, count, size, offset, comment = _END_FORM.unpack_from(octets, at)

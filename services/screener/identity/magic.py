@@ -128,6 +128,12 @@ _PERCENT = ord("%")
 _AT_THE_END = (b"koly", b"conectix")
 _IN_AN_IMAGE = (b"CD001", b"BEA01", b"NSR0")
 _PAGE = re.compile(rb"<(?:script|hta:application)\b", re.IGNORECASE)
+_HTML = re.compile(
+    rb"[\xef\xbb\xbf\xff\xfe\s]*+(?:(?><\?.*?\?>)\s*+|(?><!--.*?-->)\s*+)*+"
+    rb"<(?:!doctype html|(?:[\w.-]{1,100}+:)?html\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A page from its first element on, whatever stands before: with a declaration of XML it is one too."""
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -241,10 +247,16 @@ def _script(head: bytes) -> Detected | None:
 
 
 def _text(head: bytes) -> Detected:
-    start = head[:1024].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
+    if _is_page(head):
         return Detected("text/html", "html")
     return Detected("text/plain", None) if _is_text(head[:4096]) else Detected("application/octet-stream", None)
+
+
+def _is_page(head: bytes) -> bool:
+    start = head[:4096]
+    if start[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in start[:4]:
+        start = start.replace(b"\0", b"")
+    return _HTML.match(start) is not None
 
 
 def _is_text(octets: bytes) -> bool:

@@ -3,9 +3,15 @@
 from services.screener.identity.magic import Detected, detect, is_certain
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly
+from services.screener.mime.describe import Description
 from services.screener.mime.part import Kind, Part
 
 _READ_INLINE = frozenset({"text/plain", "text/html", "text/enriched"})
+
+
+def is_read_inline(description: Description) -> bool:
+    """Return whether people read a part in the message itself, where no program opens it as a file."""
+    return description.types[0] in _READ_INLINE and not description.is_file
 
 
 def recognise(part: Part) -> tuple[tuple[Detected, ...], frozenset[Anomaly]]:
@@ -13,7 +19,7 @@ def recognise(part: Part) -> tuple[tuple[Detected, ...], frozenset[Anomaly]]:
     if part.kind is not Kind.LEAF:
         return (), frozenset()
     description = part.description
-    inline_text = description.types[0] in _READ_INLINE and not description.is_file
+    inline_text = is_read_inline(description)
     doubts: set[Anomaly] = set()
     found: dict[Detected, None] = {}
     for encoding, views in zip(part.encodings, part.heads(), strict=True):

@@ -265,6 +265,13 @@ class _Walker:
             if is_text:
                 start = region.start if region.source is not body.source else part.header.stray or region.start
                 self._files(part, region._replace(start=start), inside)
+                self._wide_files(part, region, inside)
+
+    def _wide_files(self, part: Part, region: _Region, inside: _Place) -> None:
+        """Add the files of a text in UTF-16 or UTF-32: what they are written in differs from ASCII by NULs only."""
+        if region.source.find(0, region.start, region.end) >= 0:
+            plain = region.source[region.start : region.end].translate(None, b"\0\xff\xfe")
+            self._files(part, _Region(plain, 0, len(plain)), inside)
 
     def _files(self, part: Part, region: _Region, inside: _Place) -> None:
         """Add the files of a text as parts that cannot be cut (SCREENING 33 to 35)."""
