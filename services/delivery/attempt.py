@@ -11,6 +11,7 @@ import msgspec
 from services.delivery.outcome import Outcome
 from services.delivery.routing.route import Tls
 from services.delivery.smtp.client import Client, Failure, Target
+from services.delivery.smtp.connect import Way
 from services.delivery.smtp.offers import mail_line, objection, rcpt_line
 from services.delivery.smtp.pool import Pool
 from services.delivery.smtp.session import Session
@@ -88,14 +89,18 @@ class Courier:
     async def deliver(self, message: Message, targets: Sequence[Target], attempt: Attempt) -> None:
         """Try the targets; `attempt` holds whatever has been answered, also when this is cancelled."""
         required = needs_verified_tls(message.item.envelope)
+        unreachable: set[Way] = set()
         for target in map(verified, targets) if required else targets:
             if attempt.finished:
                 return
+            if unreachable.issuperset(target.ways):
+                continue
             kept = self._pool.take(target)
             if kept is not None and await self._over(kept, message, target, attempt):
                 continue
             opened = await self._client.open(target)
             if isinstance(opened, Failure):
+                unreachable.update(opened.unreachable)
                 attempt.failed(unprotected(opened) if required else opened.reply, target.hop.host)
             else:
                 await self._over(opened, message, target, attempt)

@@ -83,11 +83,13 @@ class Handler:
         return settled.sends
 
     async def _attempt(self, message: Message, domain: str, attempt: Attempt) -> None:
-        targets = await self._parts.hosts.targets(domain)
-        if isinstance(targets, Reply):
-            attempt.decided(targets)
-        else:
-            await self._parts.courier.deliver(message, targets, attempt)
+        found = await self._parts.hosts.targets(domain)
+        if found.failure is not None and not found.targets:
+            attempt.decided(found.failure)
+            return
+        if found.failure is not None:
+            attempt.failed(found.failure, None)
+        await self._parts.courier.deliver(message, found.targets, attempt)
 
     def _tell(self, item: Item, settled: Settled, seconds: float) -> None:
         for outcome, result in settled.finished:

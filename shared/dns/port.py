@@ -1,5 +1,6 @@
 """DNS as the product sees it: answers are values, and a failure that may pass is told from one that will not."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -90,6 +91,10 @@ class Resolver(Protocol):
 
     async def addresses(self, host: str) -> AddressAnswer:
         """Ask for AAAA and A records of a host."""
+        ...
+
+    async def all_addresses(self, hosts: Sequence[str]) -> list[AddressAnswer]:
+        """Ask for the addresses of several hosts at the same time; the answers come in the order of the hosts."""
         ...
 
     async def ipv4(self, host: str) -> AddressAnswer:

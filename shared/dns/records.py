@@ -33,8 +33,8 @@ class Found(NamedTuple):
     secure: bool = False
     canonical: str = ""
     """The name that has the records: at the end of the aliases, if there are any."""
-    seconds: float = 0
-    """How long it holds."""
+    until: float = 0
+    """When it ceases to hold."""
     weight: int = ENTRY_WEIGHT
     """Octets of memory, about."""
 
@@ -74,7 +74,7 @@ def host(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower().removesuffix(".")
 
 
-def read(message: dns.message.QueryMessage, kind: str, *, trusted: bool) -> Found:
+def read(message: dns.message.QueryMessage, kind: str, now: float, *, trusted: bool) -> Found:
     """Return what a message with the answer, or with its denial, says. Raise DNSException if it contradicts itself."""
     chain = message.resolve_chaining()
     secure = trusted and bool(message.flags & dns.flags.AD)
@@ -82,12 +82,12 @@ def read(message: dns.message.QueryMessage, kind: str, *, trusted: bool) -> Foun
     rrset = chain.answer
     if rrset is None:
         status = Status.NO_NAME if message.rcode() == dns.rcode.NXDOMAIN else Status.NO_DATA
-        seconds = min(chain.minimum_ttl, NEGATIVE_SECONDS)
-        return Found(status, (), f"{kind} of {canonical}: {status}", secure, canonical, seconds)
+        until = now + min(chain.minimum_ttl, NEGATIVE_SECONDS)
+        return Found(status, (), f"{kind} of {canonical}: {status}", secure, canonical, until)
     records = tuple(map(_READERS[kind], rrset))
-    seconds = min(chain.minimum_ttl, POSITIVE_SECONDS)
+    until = now + min(chain.minimum_ttl, POSITIVE_SECONDS)
     weight = ENTRY_WEIGHT + octets + RECORD_WEIGHT * len(records)
-    return Found(Status.FOUND, records, "", secure, canonical, seconds, weight)
+    return Found(Status.FOUND, records, "", secure, canonical, until, weight)
 
 
 def addresses(found: Found) -> AddressAnswer:

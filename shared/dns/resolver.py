@@ -22,7 +22,7 @@ from shared.smtp.address import BadAddress, parse_domain
 
 EDNS_PAYLOAD = 1232
 """Octets that pass every path unfragmented (DNS flag day 2020)."""
-CACHE_OCTETS = 32 * 1024 * 1024
+CACHE_OCTETS, HOSTS_OCTETS = 24 * 1024 * 1024, 8 * 1024 * 1024
 TRY_SECONDS = 2.0
 """For one question to one name server; then the next one is asked."""
 LIFETIME_SECONDS = 10.0
@@ -57,6 +57,8 @@ class DnsResolver:
         self._asking_validating = _dnspython(self._validating, lifetime)
         self._clock = clock
         self._cache: Cache[Found] = Cache(CACHE_OCTETS)
+        self._hosts: Cache[AddressAnswer] = Cache(HOSTS_OCTETS)
+        """Both families together: what is asked for with each message costs one look."""
         self._in_flight: dict[tuple[str, str], asyncio.Task[Found]] = {}
 
     async def mx(self, domain: str) -> MxAnswer:
@@ -67,15 +69,17 @@ class DnsResolver:
 
     async def addresses(self, host: str) -> AddressAnswer:
         """Ask for AAAA and A records of a host."""
-        v6, v4 = await self._ask_both(host)
-        answer = records.combine(records.addresses(v6), records.addresses(v4))
-        if answer.status is not Status.FOUND or not self._validating:
-            return answer
-        name, canonical = _key(host), (v6 if v6.records else v4).canonical
-        secure, alias_secure = answer.secure, False
-        if not secure and canonical != name:  # then it may still be a host of a signed zone (RFC 7672 section 2.1.3)
-            alias_secure = (await self._ask(host, "CNAME")).secure
-        return answer._replace(bases=records.bases(name, canonical, secure=secure, alias_secure=alias_secure))
+        name = _key(host)
+        known = self._hosts.get(name, self._clock())
+        return await self._ask_both(name) if known is None else known
+
+    async def all_addresses(self, hosts: Sequence[str]) -> list[AddressAnswer]:
+        """Ask for the addresses of several hosts at the same time."""
+        now = self._clock()
+        known = [self._hosts.get(_key(host), now) for host in hosts]
+        if None not in known:  # without the tasks that asking at the same time takes
+            return [answer for answer in known if answer is not None]
+        return await asyncio.gather(*(self.addresses(host) for host in hosts))
 
     async def ipv4(self, host: str) -> AddressAnswer:
         """Ask for A records alone."""
@@ -109,12 +113,22 @@ class DnsResolver:
         names = tuple(record for record in found.records if isinstance(record, str))
         return PtrAnswer(found.status, names, found.detail)
 
-    async def _ask_both(self, host: str) -> tuple[Found, Found]:
-        name, now = _key(host), self._clock()
-        v6, v4 = self._cache.get((name, "AAAA"), now), self._cache.get((name, "A"), now)
-        if v6 is not None and v4 is not None:
-            return v6, v4  # without the tasks that asking at the same time takes
-        return await asyncio.gather(self._ask(host, "AAAA"), self._ask(host, "A"))
+    async def _ask_both(self, name: str) -> AddressAnswer:
+        v6, v4 = await asyncio.gather(self._ask(name, "AAAA"), self._ask(name, "A"))
+        answer = records.combine(records.addresses(v6), records.addresses(v4))
+        until = min(v6.until, v4.until)
+        if answer.status is Status.FOUND and self._validating:
+            canonical, alias_secure = (v6 if v6.records else v4).canonical, False
+            if (
+                not answer.secure and canonical != name
+            ):  # it may still be a host of a signed zone (RFC 7672 section 2.1.3)
+                alias = await self._ask(name, "CNAME")
+                alias_secure, until = alias.secure, min(until, alias.until)
+            bases = records.bases(name, canonical, secure=answer.secure, alias_secure=alias_secure)
+            answer = answer._replace(bases=bases)
+        if until > self._clock():
+            self._hosts.put(name, answer, until, v6.weight + v4.weight)
+        return answer
 
     async def _ask(self, name: str, kind: str) -> Found:
         """Join the question if it is being asked already: a burst of mail to one domain is one look-up."""
@@ -130,8 +144,8 @@ class DnsResolver:
 
     async def _resolve(self, name: str, kind: str) -> Found:
         found = await self._look_up(name, kind)
-        if found.seconds > 0:
-            self._cache.put((name, kind), found, self._clock() + found.seconds, found.weight)
+        if found.until > self._clock():
+            self._cache.put((name, kind), found, found.until, found.weight)
         return found
 
     async def _look_up(self, name: str, kind: str) -> Found:
@@ -143,7 +157,7 @@ class DnsResolver:
             return Found(Status.NO_NAME, detail=f"{name} is not a domain name")
         except (dns.exception.DNSException, OSError) as error:
             detail = f"{kind} of {name}: {type(error).__name__}: {error}"[:300]
-            return Found(Status.FAILED, detail=detail, seconds=FAILURE_SECONDS)
+            return Found(Status.FAILED, detail=detail, until=self._clock() + FAILURE_SECONDS)
 
     async def _query(self, name: dns.name.Name, kind: str) -> Found:
         if kind == "TLSA":  # whether there are any is for nobody to say who cannot prove it: a denial switches DANE off
@@ -154,9 +168,9 @@ class DnsResolver:
         try:
             answer = await resolver.resolve(name, kind, search=False, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN as error:
-            return records.read(error.response(name), kind, trusted=False)  # type: ignore[no-untyped-call]
+            return records.read(error.response(name), kind, self._clock(), trusted=False)  # type: ignore[no-untyped-call]
         trusted = any(server.address == answer.nameserver for server in self._validating)
-        return records.read(answer.response, kind, trusted=trusted)
+        return records.read(answer.response, kind, self._clock(), trusted=trusted)
 
 
 def _dnspython(servers: Sequence[Nameserver], lifetime: float) -> dns.asyncresolver.Resolver:

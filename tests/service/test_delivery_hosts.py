@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.delivery.routing.mx import MAX_HOSTS
 from shared.config.units import Duration
 from shared.model import Place, Send
 from tests.support.delivery_world import World, again, message
@@ -126,6 +127,49 @@ async def test_a_name_server_failure_is_tried_again(world: World, name: str) -> 
     world.now += 60
     assert await world.deliver(later) == ()
     assert len(server.transactions) == 1
+
+
+async def test_the_next_host_is_tried_when_dns_does_not_answer_for_the_best(world: World) -> None:
+    server = world.server()
+    world.mx("example.net", (10, server), (20, server))
+    world.dns.fail("mx1.example.net", Fault.SERVFAIL)
+    assert await world.deliver(message(BOB)) == ()
+    assert len(server.transactions) == 1
+
+
+async def test_no_host_is_final_while_dns_does_not_answer_for_another(world: World) -> None:
+    world.mx("example.net", (10, world.server()), (20, world.server()))
+    world.dns.fail("mx1.example.net", Fault.SERVFAIL)
+    later = again(await world.deliver(message(BOB, require_tls=True)))  # the second would never do: it has no TLS
+    assert later.item.envelope.recipients[0].last is not None
+    assert later.item.envelope.recipients[0].last.enhanced == "4.4.3"
+
+
+async def test_addresses_are_asked_for_the_hosts_that_are_tried_only(world: World) -> None:
+    server = world.server()
+    world.dns.zone["example.net"] = {"MX": [f"{n} mx{n}.example.net." for n in range(2000)]}
+    world.dns.zone["mx0.example.net"] = {"A": [server.host]}
+    world.dns.fail("example.net", Fault.TRUNCATED)
+    assert await world.deliver(message(BOB)) == ()
+    assert {name for name, _, _ in world.dns.seen} == {"example.net", *(f"mx{n}.example.net" for n in range(MAX_HOSTS))}
+
+
+@pytest.mark.parametrize(
+    ("zone", "host"),
+    [
+        ({"example.net": {"MX": ["10 other.example.net."]}, "other.example.net": {"CNAME": ["mx.example.net."]}}, True),
+        ({"example.net": {"CNAME": ["other.example.net."]}, "other.example.net": {"MX": ["10 mx.example.net."]}}, True),
+        ({"example.net": {"CNAME": ["mx.example.net."]}}, True),
+        ({"example.net": {"CNAME": ["nowhere.example.net."]}}, False),
+        ({"example.net": {"CNAME": ["example.net."]}}, False),
+        ({"example.net": {"MX": ["10 127.0.0.1."], "A": []}}, False),
+    ],
+)
+async def test_aliases_are_followed(world: World, zone: dict[str, dict[str, list[str]]], host: bool) -> None:
+    server = world.server()
+    world.dns.zone.update(zone | {"mx.example.net": {"A": [server.host]}})
+    sends = await world.deliver(message(BOB))
+    assert (sends == (), len(server.transactions)) == (host, int(host))
 
 
 async def test_a_truncated_answer_comes_over_tcp(world: World) -> None:

@@ -160,12 +160,12 @@ async def test_an_answer_holds_as_long_as_it_says(
 ) -> None:
     if soa is not None:
         server.zone["example.org"]["SOA"] = [f"ns. hostmaster. 1 2 3 4 {soa}"]
-    answer = await resolver.mx(name)
+    status = (await resolver.mx(name)).status
     clock.now += seconds - 1
-    assert await resolver.mx(name) == answer
+    assert (await resolver.mx(name)).status is status
     assert server.asked(name) == 1
     clock.now += 2
-    assert await resolver.mx(name) == answer
+    assert (await resolver.mx(name)).status is status
     assert server.asked(name) == 2
 
 

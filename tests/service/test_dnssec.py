@@ -11,7 +11,6 @@ from services.delivery.routing.route import ByMx, Routes
 from services.delivery.routing.tlsa import records_of
 from shared.dns.port import Mx, Status
 from shared.dns.resolver import DnsResolver
-from shared.smtp.reply import Reply
 from tests.support.dnssec import Dnssec
 
 EE = "3 1 1 " + "0a" * 32
@@ -112,9 +111,8 @@ async def test_which_tlsa_records_count(resolver: DnsResolver, host: str, status
 )
 async def test_what_a_target_knows_of_dane(resolver: DnsResolver, domain: str, bases: tuple[str, ...]) -> None:
     hosts = Hosts(Routes({}, {}, ByMx(25)), Rules("relay.example.org", allow_private=True), resolver, random.Random(1))
-    targets = await hosts.targets(domain)
-    assert not isinstance(targets, Reply)
-    assert {target.bases for target in targets} == {bases}
+    found = await hosts.targets(domain)
+    assert {target.bases for target in found.targets} == {bases}
 
 
 async def test_insecure_tlsa_records_count_for_nothing(resolver: DnsResolver) -> None:

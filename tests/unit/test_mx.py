@@ -7,8 +7,10 @@ import pytest
 
 from services.delivery.routing.mx import (
     MAX_ADDRESSES,
+    MAX_ADDRESSES_OF_HOST,
     MAX_HOSTS,
     Address,
+    Chosen,
     Exchange,
     Rules,
     exchanges,
@@ -16,6 +18,7 @@ from services.delivery.routing.mx import (
     is_own,
     is_public,
     literal,
+    ordered,
     select,
 )
 from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
@@ -43,6 +46,8 @@ def status(answer: object) -> str | None:
         (MxAnswer(FOUND, (Mx(0, ""),)), "5.1.10"),
         (hosts((10, "relay.example.org")), "5.4.6"),
         (hosts((10, "relay.example.org"), (10, "b.test"), (20, "c.test")), "5.4.6"),
+        (MxAnswer(FOUND, (Mx(0, ""), Mx(10, ""))), "5.1.10"),
+        (hosts((20, "relay.example.org"), (10, "relay.example.org")), "5.4.6"),
     ],
 )
 def test_why_there_is_no_host(answer: MxAnswer, expected: str) -> None:
@@ -56,6 +61,13 @@ def test_why_there_is_no_host(answer: MxAnswer, expected: str) -> None:
         (MxAnswer(Status.NO_DATA), ["example.net"]),
         (hosts((10, "a.test"), (20, "relay.example.org"), (20, "b.test"), (30, "c.test")), ["a.test"]),
         (hosts((0, ""), (10, "a.test")), ["a.test"]),
+        (hosts((20, "a.test"), (15, "b.test"), (10, "a.test")), ["a.test", "b.test"]),
+        (hosts((10, "a.test"), (10, "a.test")), ["a.test"]),
+        (hosts((65535, "a.test"), (0, "b.test")), ["b.test", "a.test"]),
+        (hosts((10, "192.0.2.1"), (20, "b.test")), ["192.0.2.1", "b.test"]),
+        (hosts((10, "example.net")), ["example.net"]),
+        (hosts(*((n, f"h{n}.test") for n in range(5000))), [f"h{n}.test" for n in range(MAX_HOSTS)]),
+        (hosts((9, "relay.example.org"), *((n, f"h{n}.test") for n in range(50))), [f"h{n}.test" for n in range(9)]),
         (hosts(*((n, f"h{n}.test") for n in range(50))), [f"h{n}.test" for n in range(MAX_HOSTS)]),
     ],
 )
@@ -63,6 +75,11 @@ def test_hosts_come_by_preference(answer: MxAnswer, expected: list[str]) -> None
     found = exchanges("example.net", answer, RULES, random.Random(1))
     assert not isinstance(found, Reply)
     assert [mx.host for mx in found] == expected
+
+
+def test_the_domain_itself_is_not_its_own_host_if_it_is_us() -> None:
+    found = exchanges("relay.example.org", MxAnswer(Status.NO_DATA), RULES, random.Random(1))
+    assert status(found) == "5.4.6"
 
 
 def test_equal_preferences_share_the_load() -> None:
@@ -84,19 +101,61 @@ def exchange(preference: int, host: str, *addresses: str, found: Status = FOUND)
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ([exchange(10, "a", "192.88.99.1", "2606::1")], [Address("a", "192.88.99.1"), Address("a", "2606::1")]),
-        ([exchange(10, "a", "8.8.8.8"), exchange(20, "b", "203.0.113.9")], [Address("a", "8.8.8.8")]),
-        ([exchange(10, "a", "10.0.0.1", "8.8.8.8")], [Address("a", "8.8.8.8")]),
-        ([exchange(10, "a", found=Status.FAILED), exchange(20, "b", "8.8.8.8")], [Address("b", "8.8.8.8")]),
-        ([exchange(10, "a", found=Status.NO_NAME), exchange(20, "b", "8.8.8.8")], [Address("b", "8.8.8.8")]),
+        ([exchange(10, "a", "2606::1", "192.88.99.1")], [("a", "2606::1", "192.88.99.1"), ("a", "192.88.99.1", None)]),
+        ([exchange(10, "a", "192.88.99.1", "2606::1")], [("a", "2606::1", "192.88.99.1"), ("a", "192.88.99.1", None)]),
+        ([exchange(10, "a", "8.8.8.8"), exchange(20, "b", "203.0.113.9")], [("a", "8.8.8.8", None)]),
+        ([exchange(10, "a", "10.0.0.1", "8.8.8.8")], [("a", "8.8.8.8", None)]),
+        ([exchange(10, "a", "fd00::1", "8.8.8.8")], [("a", "8.8.8.8", None)]),
+        ([exchange(10, "a", "2606::1", "127.0.0.1")], [("a", "2606::1", None)]),
+        ([exchange(10, "a", "127.0.0.1"), exchange(20, "b", "8.8.8.8")], [("b", "8.8.8.8", None)]),
+        ([exchange(10, "a", found=Status.NO_NAME), exchange(20, "b", "8.8.8.8")], [("b", "8.8.8.8", None)]),
+        ([exchange(10, "a", found=Status.NO_DATA), exchange(20, "b", "8.8.8.8")], [("b", "8.8.8.8", None)]),
+        ([exchange(10, "8.8.8.8", "8.8.8.8")], [("8.8.8.8", "8.8.8.8", None)]),
+        ([exchange(10, "a", "8.8.8.8", "8.8.8.8", "8.8.4.4")], [("a", "8.8.8.8", None), ("a", "8.8.4.4", None)]),
+        (  # one machine by two names: a certificate or a policy may fit only one of them
+            [exchange(10, "a", "8.8.8.8"), exchange(20, "b", "8.8.8.8")],
+            [("a", "8.8.8.8", None), ("b", "8.8.8.8", None)],
+        ),
         (
             [exchange(10, "a", "8.8.8.8"), exchange(20, "own", "::ffff:203.0.113.9"), exchange(20, "b", "8.8.4.4")],
-            [Address("a", "8.8.8.8")],
+            [("a", "8.8.8.8", None)],
+        ),
+        (
+            [exchange(10, "a", "8.8.8.8"), exchange(20, "own", "8.8.1.1", "203.0.113.9"), exchange(30, "b", "8.8.4.4")],
+            [("a", "8.8.8.8", None)],
         ),
     ],
 )
-def test_addresses_to_try(found: list[Exchange], expected: list[Address]) -> None:
-    assert select("example.net", found, RULES) == tuple(expected)
+def test_addresses_to_try(found: list[Exchange], expected: list[tuple[str, str, str | None]]) -> None:
+    chosen = select("example.net", found, RULES)
+    assert chosen == Chosen(tuple(Address(host, address, (), fallback) for host, address, fallback in expected))
+
+
+def test_a_host_that_dns_does_not_answer_for_is_not_forgotten() -> None:
+    found = [exchange(10, "a", found=Status.FAILED), exchange(20, "b", "8.8.8.8")]
+    chosen = select("example.net", found, RULES)
+    assert isinstance(chosen, Chosen)
+    assert chosen.addresses == (Address("b", "8.8.8.8"),)
+    assert status(chosen.missing) == "4.4.3"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "turns"),
+    [
+        ([], []),
+        (["1.1.1.1"], [("1.1.1.1", None)]),
+        (["::1", "1.1.1.1"], [("::1", "1.1.1.1"), ("1.1.1.1", None)]),
+        (["1.1.1.1", "1.1.1.2", "::1"], [("::1", "1.1.1.1"), ("1.1.1.1", None), ("1.1.1.2", None)]),
+        (["::1", "::2", "1.1.1.1"], [("::1", "1.1.1.1"), ("1.1.1.1", None), ("::2", None)]),
+        (
+            ["::2", "::1", "1.1.1.2", "1.1.1.1"],
+            [("::2", "1.1.1.2"), ("1.1.1.2", None), ("::1", "1.1.1.1"), ("1.1.1.1", None)],
+        ),
+        (["::1", "::1", "1.1.1.1", "1.1.1.1"], [("::1", "1.1.1.1"), ("1.1.1.1", None)]),
+    ],
+)
+def test_the_families_of_a_host_take_turns(addresses: list[str], turns: list[tuple[str, str | None]]) -> None:
+    assert ordered(addresses) == turns
 
 
 @pytest.mark.parametrize(
@@ -116,10 +175,19 @@ def test_why_there_is_no_address(found: list[Exchange], expected: str) -> None:
 
 
 def test_addresses_are_bounded() -> None:
-    found = [exchange(10, "a", *(f"8.8.{n}.1" for n in range(100)))]
+    found = [exchange(10, f"h{host}", *(f"8.8.{host}.{n}" for n in range(100))) for host in range(10)]
     chosen = select("example.net", found, RULES)
-    assert not isinstance(chosen, Reply)
-    assert len(chosen) == MAX_ADDRESSES
+    assert isinstance(chosen, Chosen)
+    assert len(chosen.addresses) == MAX_ADDRESSES
+    assert [address.host for address in chosen.addresses[: MAX_ADDRESSES_OF_HOST + 1]] == [
+        "h0"
+    ] * MAX_ADDRESSES_OF_HOST + ["h1"]
+
+
+def test_one_family_does_not_crowd_the_other_out() -> None:
+    chosen = select("example.net", [exchange(10, "a", *(f"2606::{n}" for n in range(100)), "8.8.8.8")], RULES)
+    assert isinstance(chosen, Chosen)
+    assert chosen.addresses[0] == Address("a", "2606::0", (), "8.8.8.8")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +232,7 @@ def test_which_addresses_are_ours(address: str, own: bool) -> None:
     ],
 )
 def test_a_literal_is_its_address(domain: str, expected: str) -> None:
-    assert literal(domain, RULES) == (Address(expected, expected),)
+    assert literal(domain, RULES) == Chosen((Address(expected, expected),))
 
 
 @pytest.mark.parametrize(
@@ -190,4 +258,4 @@ def test_addresses_are_told_from_names(host: str, yes: bool) -> None:
 def test_dane_needs_every_step_to_be_secure(secure: bool, bases: tuple[str, ...]) -> None:
     answer = AddressAnswer(FOUND, ("8.8.8.8",), secure=True, bases=("a",))
     found = select("example.net", [Exchange(Mx(10, "a"), answer)], RULES, secure=secure)
-    assert found == (Address("a", "8.8.8.8", bases),)
+    assert found == Chosen((Address("a", "8.8.8.8", bases),))

@@ -6,6 +6,8 @@ A result is either what to try, in order, or the reply that says why there is no
 import ipaddress
 import random
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
@@ -14,6 +16,8 @@ from shared.smtp.reply import Reply
 MAX_HOSTS = 10
 """Mail hosts tried in one attempt; nobody needs more, and a hostile zone may name thousands."""
 MAX_ADDRESSES = 20
+MAX_ADDRESSES_OF_HOST = 6
+"""Of both families; the next host must have its turn, too."""
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -40,6 +44,15 @@ class Address(NamedTuple):
     address: str
     bases: tuple[str, ...] = ()
     """The host's TLSA base domains, if DNSSEC vouches for every step from the domain to here (RFC 7672 section 2.2)."""
+    fallback: str | None = None
+    """An IPv4 address of the same host, to connect to when the IPv6 one does not answer at once."""
+
+
+class Chosen(NamedTuple):
+    """What to try, in order, and why other hosts are not among it: what DNS may say later."""
+
+    addresses: tuple[Address, ...]
+    missing: Reply | None = None
 
 
 def failed(domain: str, detail: str) -> Reply:
@@ -59,17 +72,18 @@ def exchanges(domain: str, answer: MxAnswer, rules: Rules, rng: random.Random) -
             return failed(domain, answer.detail)
         case Status.NO_DATA:
             return _without_ourselves(domain, (Mx(0, domain),), rules.hostname)
-    named = [mx for mx in answer.records if mx.host]
+    named = [mx for mx in answer.records if mx.host]  # beside others a null MX means nothing (RFC 7505 section 3)
     if not named:
         return Reply(556, "5.1.10", f"domain {domain} accepts no mail (null MX)")
     rng.shuffle(named)
-    ordered = tuple(sorted(named, key=lambda mx: mx.preference))
-    return _without_ourselves(domain, ordered, rules.hostname)
+    best = {mx.host: mx for mx in sorted(named, key=lambda mx: -mx.preference)}  # a host twice counts by its better one
+    hosts = tuple(sorted((mx for mx in named if best[mx.host] is mx), key=lambda mx: mx.preference))
+    return _without_ourselves(domain, hosts, rules.hostname)
 
 
-def _without_ourselves(domain: str, ordered: tuple[Mx, ...], hostname: str) -> tuple[Mx, ...] | Reply:
-    limit = min((mx.preference for mx in ordered if mx.host == hostname.lower()), default=None)
-    better = ordered if limit is None else tuple(mx for mx in ordered if mx.preference < limit)
+def _without_ourselves(domain: str, hosts: tuple[Mx, ...], hostname: str) -> tuple[Mx, ...] | Reply:
+    limit = min((mx.preference for mx in hosts if mx.host == hostname.lower()), default=None)
+    better = hosts if limit is None else tuple(mx for mx in hosts if mx.preference < limit)
     return better[:MAX_HOSTS] or _loop(domain)
 
 
@@ -77,21 +91,35 @@ def _loop(domain: str) -> Reply:
     return Reply(554, "5.4.6", f"mail for {domain} loops back to this host")
 
 
-def select(
-    domain: str, found: Sequence[Exchange], rules: Rules, *, secure: bool = False
-) -> tuple[Address, ...] | Reply:
+def select(domain: str, found: Sequence[Exchange], rules: Rules, *, secure: bool = False) -> Chosen | Reply:
     """Return the addresses to try, in the order of their hosts. `secure`: DNSSEC vouches for the hosts themselves."""
     ours = [ex.mx.preference for ex in found if any(is_own(address, rules) for address in ex.answer.addresses)]
     better = [exchange for exchange in found if not ours or exchange.mx.preference < min(ours)]
     if not better:
         return _loop(domain)
-    every = [
-        Address(mx.host, address, answer.bases if secure else ())
-        for mx, answer in better
-        for address in answer.addresses
-    ]
-    allowed = tuple(address for address in every if rules.allow_private or is_public(address.address))
-    return allowed[:MAX_ADDRESSES] or _nothing(domain, better, private=bool(every))
+    every: list[Address] = []
+    for mx, answer in better:
+        allowed = [address for address in answer.addresses if rules.allow_private or is_public(address)]
+        bases = answer.bases if secure else ()
+        every += [Address(mx.host, address, bases, fallback) for address, fallback in ordered(allowed)]
+    if not every:
+        return _nothing(domain, better, private=any(exchange.answer.addresses for exchange in better))
+    failures = (failed(domain, answer.detail) for _, answer in better if answer.status is Status.FAILED)
+    return Chosen(tuple(every[:MAX_ADDRESSES]), next(failures, None))
+
+
+def ordered(addresses: Iterable[str]) -> list[tuple[str, str | None]]:
+    """Return a host's addresses in the order to try, families in turn, IPv6 first (RFC 8305 section 4).
+
+    With each IPv6 address comes the IPv4 one that follows it, to fall back to.
+    """
+    unique = dict.fromkeys(addresses)
+    v6, v4 = [each for each in unique if ":" in each], [each for each in unique if ":" not in each]
+    turns: list[tuple[str, str | None]] = []
+    for six, four in zip_longest(v6, v4):
+        turns += [(six, four)] if six else []
+        turns += [(four, None)] if four else []
+    return turns[:MAX_ADDRESSES_OF_HOST]
 
 
 def _nothing(domain: str, found: Iterable[Exchange], *, private: bool) -> Reply:
@@ -103,7 +131,7 @@ def _nothing(domain: str, found: Iterable[Exchange], *, private: bool) -> Reply:
     return Reply(550, "5.4.4", f"no mail host of {domain} has an address")
 
 
-def literal(domain: str, rules: Rules) -> tuple[Address, ...] | Reply:
+def literal(domain: str, rules: Rules) -> Chosen | Reply:
     """Return the one address of a domain in the form "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3)."""
     text = domain.removeprefix("[").removesuffix("]")
     prefix, _, rest = text.partition(":")
@@ -119,12 +147,14 @@ def is_own(address: str, rules: Rules) -> bool:
     return parse(address) in rules.own_addresses
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
     """Tell whether an address is one of the Internet at large."""
     parsed = parse(address)
     return parsed.is_global and not parsed.is_multicast
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     """Tell an IP address from a name."""
     try:
@@ -134,6 +164,7 @@ def is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def parse(address: str) -> IpAddress:
     """Return an address as a value; an IPv4 address mapped into IPv6 is the IPv4 address it stands for."""
     parsed = ipaddress.ip_address(address)

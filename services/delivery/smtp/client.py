@@ -6,7 +6,6 @@ PIPELINING, rewrites line ends, and waits for one time-out in all (BROKER.md 30,
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -17,6 +16,7 @@ import msgspec
 from services.delivery.outcome import printable, remote_reply, softened
 from services.delivery.routing.route import NextHop, Tls
 from services.delivery.security.contexts import Contexts
+from services.delivery.smtp.connect import Unreachable, Way, connect
 from services.delivery.smtp.offers import Offers
 from services.delivery.smtp.session import Session, Timeouts
 from shared.smtp.reply import Reply
@@ -29,6 +29,14 @@ class Target(msgspec.Struct, frozen=True):
     address: str
     bases: tuple[str, ...] = ()
     """Where to look for TLSA records, in this order (`routing.tlsa`); () if DANE is not for this host."""
+    fallback: str | None = None
+    """An IPv4 address of the host, for when the IPv6 one does not answer at once (`connect`)."""
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """How to connect: to the address, and to the fallback if there is one."""
+        addresses = (self.address,) if self.fallback is None else (self.address, self.fallback)
+        return tuple(Way(each, self.hop.port, self.hop.source.towards(each)) for each in addresses)
 
 
 class Failure(NamedTuple):
@@ -38,14 +46,12 @@ class Failure(NamedTuple):
     during_tls: bool = False
     unprotected: bool = False
     """The host offers no TLS, or its certificate is not to be trusted: for REQUIRETLS the end."""
+    unreachable: tuple[Way, ...] = ()
+    """What is not worth another try in the same attempt, under whatever name."""
 
 
 _ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
 """What aiosmtplib raises: its own, the socket's and TLS' (OSError), and for names it cannot use (ValueError)."""
-
-
-_BIND_ADDRESS_NO_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT of Linux, for IPv6 as well; `socket` names it from Python 3.12 on."""
 
 
 class Client:
@@ -68,10 +74,11 @@ class Client:
         return opened
 
     async def _open(self, target: Target, policy: Tls) -> Session | Failure:
-        connection = await self._connect_socket(target)
-        if isinstance(connection, Failure):
-            return connection
         hop = target.hop
+        connection = await connect(target.ways, self._timeouts.connect)
+        if isinstance(connection, Unreachable):
+            reply = Reply(451, "4.4.1", f"no connection to {hop.host}{connection.reason}")
+            return Failure(reply, unreachable=target.ways)
         smtp = aiosmtplib.SMTP(
             hostname=hop.host,
             sock=connection,
@@ -87,31 +94,6 @@ class Client:
             smtp.close()
             connection.close()
             raise
-
-    async def _connect_socket(self, target: Target) -> socket.socket | Failure:
-        family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        loop = asyncio.get_running_loop()
-        where = f"{target.hop.host}[{target.address}]:{target.hop.port}"
-        source = target.hop.source.towards(target.address)
-        try:
-            if source is not None:
-                where += f" from {source}"
-                _bind(connection, source)
-            async with asyncio.timeout(self._timeouts.connect):
-                await loop.sock_connect(connection, (target.address, target.hop.port))
-        except TimeoutError:
-            connection.close()
-            return Failure(Reply(451, "4.4.1", f"connection to {where} timed out"))
-        except OSError as error:
-            connection.close()
-            return Failure(Reply(451, "4.4.1", f"no connection to {where}: {error.strerror or error}"))
-        except BaseException:
-            connection.close()
-            raise
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
 
     async def _greet(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> Session | Failure:
         phase = "connect"
@@ -143,12 +125,6 @@ class Client:
         await smtp.starttls(tls_context=self._contexts.of(policy, hop.ca), server_hostname=hop.host)
         await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
         return True
-
-
-def _bind(connection: socket.socket, source: str) -> None:
-    """Bind the address and no port: the kernel chooses one when it knows the other end, lest ports run out."""
-    connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-    connection.bind((source, 0))
 
 
 def _is_distrust(error: Exception) -> bool:
