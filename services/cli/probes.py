@@ -87,13 +87,15 @@ async def _resolves(resolver: Resolver, key: str, host: str) -> Problem:
 
 
 async def sending(config: Config) -> list[Problem]:
-    """Try what delivery's connections go out with."""
+    """Try what delivery's connections and mail go out with."""
     try:
         with extra("delivery"):
-            from services.cli.sending import sources
+            from services.cli.sending import signing, sources
+            from shared.dns.resolver import DnsResolver
+        resolver = DnsResolver(config.delivery.nameservers)
     except SluiceError as error:
         return [Problem(Severity.WARNING, "delivery", f"not tried: {error}")]
-    return sources(config)
+    return [*sources(config), *await signing(config, resolver)]
 
 
 async def lists(config: Config) -> list[Problem]:

@@ -1,13 +1,21 @@
-"""What `sluice check` tries out of delivery's own: where its connections come from."""
+"""What `sluice check` tries out of delivery's own: where its connections come from, and the keys that sign its mail."""
 
+import base64
+import binascii
 import socket
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from services.delivery.routing.route import NextHop, compile_routes, default_source
 from services.delivery.routing.source import Source
+from services.delivery.signing.keys import SigningKey
+from services.delivery.signing.signer import read_keys
 from shared.config.findings import Problem, Severity
 from shared.config.model import Config
+from shared.dns.port import Resolver, Status
 from shared.errors import ConfigError
+from shared.mailauth.tags import read_tags, without_space
 
 
 def sources(config: Config) -> list[Problem]:
@@ -42,3 +50,54 @@ def _bound(key: str, address: str) -> Problem:
         reason = f"connections cannot come from {address}: {error.strerror or error}"
         return Problem(Severity.ERROR, key, reason, "name an address of this machine")
     return Problem(Severity.OK, key, f"connections come from {address}")
+
+
+async def signing(config: Config, resolver: Resolver) -> list[Problem]:
+    """Read each key, and compare its public half with what receivers find in DNS."""
+    try:
+        keys = read_keys(config)
+    except ConfigError as error:
+        key, _, reason = str(error).partition(": ")
+        what, _, remedy = reason.rpartition("; ")
+        return [Problem(Severity.ERROR, key, what, remedy)]
+    return [
+        *(_readable_by_all(f"delivery.dkim[{index}].key", one.key) for index, one in enumerate(config.delivery.dkim)),
+        *([] if config.delivery.arc is None else [_readable_by_all("delivery.arc.key", config.delivery.arc.key)]),
+        *[await _published(resolver, name, key) for name, key in keys.all().items()],
+    ]
+
+
+def _readable_by_all(key: str, path: str) -> Problem:
+    if Path(path).stat().st_mode & stat.S_IROTH:
+        reason = f"every user of this machine may read {path}, and sign as you"
+        return Problem(Severity.WARNING, key, reason, "chmod 600")
+    return Problem(Severity.OK, key, path)
+
+
+async def _published(resolver: Resolver, name: str, key: SigningKey) -> Problem:
+    answer = await resolver.txt(key.name)
+    remedy = "publish what this prints: sluice dkim record"
+    if answer.status is Status.FAILED:
+        return Problem(Severity.WARNING, name, f"{key.name}: no answer from DNS: {answer.detail}", "ask again")
+    if answer.status is not Status.FOUND:
+        reason = f"{key.name} is not in DNS: receivers cannot verify what it signs"
+        return Problem(Severity.ERROR, name, reason, remedy)
+    if len(answer.records) > 1:
+        reason = f"{key.name} has {len(answer.records)} TXT records: receivers may take any of them"
+        return Problem(Severity.ERROR, name, reason, "leave one")
+    tags = read_tags(answer.records[0].decode("latin-1")) or {}
+    if not _fits(tags, key):
+        return Problem(Severity.ERROR, name, f"{key.name} in DNS is not the public key of this one", remedy)
+    if "y" in [flag.strip().lower() for flag in tags.get("t", "").split(":")]:
+        reason = f"{key.name} says t=y, testing: receivers may ignore what it signs"
+        return Problem(Severity.WARNING, name, reason, "remove t=y from the record")
+    return Problem(Severity.OK, name, f"{key.name} is in DNS")
+
+
+def _fits(tags: dict[str, str], key: SigningKey) -> bool:
+    kind = key.algorithm.partition("-")[0]
+    try:
+        public = base64.b64decode(without_space(tags.get("p", "")), validate=True)
+    except binascii.Error:
+        return False
+    return tags.get("v", "DKIM1") == "DKIM1" and tags.get("k", "rsa").lower() == kind and key.is_published_as(public)

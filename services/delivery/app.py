@@ -12,6 +12,7 @@ from services.delivery.routing.route import compile_routes
 from services.delivery.security.contexts import Contexts
 from services.delivery.settle import Policy
 from services.delivery.shaping.slots import Slots
+from services.delivery.signing.signer import Signer, read_keys
 from services.delivery.smtp.client import Client
 from services.delivery.smtp.pool import Limits, Pool
 from services.delivery.smtp.session import Timeouts
@@ -103,5 +104,6 @@ def build_handler(
             Plan(delivery.retry, delivery.lifetime, delivery.delay_warning), config.hostname, config.relay.postmaster
         ),
         attempt_seconds=delivery.attempt_timeout,
+        signer=Signer(read_keys(config), config.hostname, config.relay.postmaster),
     )
     return Handler(parts, clock, rng)

@@ -12,6 +12,7 @@ from services.delivery.attempt import Attempt, Courier
 from services.delivery.routing.hosts import Hosts
 from services.delivery.settle import Policy, Settled, settle
 from services.delivery.shaping.slots import Slots
+from services.delivery.signing.signer import Signer
 from shared import log, metrics
 from shared.broker.worker import parked
 from shared.clock import Clock
@@ -28,6 +29,7 @@ class Parts(NamedTuple):
     slots: Slots
     policy: Policy
     attempt_seconds: float
+    signer: Signer
 
 
 class Handler:
@@ -89,7 +91,8 @@ class Handler:
             return
         if found.failure is not None:
             attempt.failed(found.failure, None)
-        await self._parts.courier.deliver(message, found.targets, attempt)
+        signed = await self._parts.signer.signed(message, self._clock())
+        await self._parts.courier.deliver(signed, found.targets, attempt)
 
     def _tell(self, item: Item, settled: Settled, seconds: float) -> None:
         for outcome, result in settled.finished:

@@ -32,6 +32,14 @@ def domain(text: str) -> str:
     return name
 
 
+def selector(text: str) -> str:
+    """Return a DKIM selector in lower case: labels with dots between them (RFC 6376 section 3.1)."""
+    name = text.lower()
+    if len(name) > 190 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(f'"{text}" is not a selector: write letters, digits and hyphens, such as "s2026"')
+    return name
+
+
 def _a_labels(name: str) -> str:
     try:
         return f', "{name.encode("idna").decode()}"'
@@ -308,6 +316,7 @@ FilePath = Annotated[str, Meta(extra={"path": True})]
 Secret = Annotated[str, Meta(extra={"secret": True})]
 """A text that no log shows; also read from the file that `<key>_file` names."""
 Domain = Annotated[str, Meta(extra={"check": domain})]
+Selector = Annotated[str, Meta(extra={"check": selector})]
 HostedDomain = Annotated[str, Meta(extra={"check": hosted_domain})]
 RouteDomain = Annotated[str, Meta(extra={"check": route_domain})]
 Pattern = Annotated[str, Meta(extra={"check": pattern})]

@@ -35,6 +35,7 @@ from shared.config.kinds import (
     RuleAction,
     ScreenAction,
     Secret,
+    Selector,
     SenderPattern,
     Verification,
 )
@@ -245,6 +246,26 @@ class Screener(Section, frozen=True):
     """Cap on one message, longer than `antivirus_timeout` and what looking into archives may take."""
 
 
+class Dkim(Section, frozen=True):
+    """One key that signs our own mail; several of one domain all sign."""
+
+    domain: HostedDomain
+    """Whose mail it signs: by From, else by envelope sender; ".example.org" signs for subdomains as example.org."""
+    selector: Selector
+    key: FilePath
+    """The private key, RSA or Ed25519, in PEM form."""
+    valid_for: Duration = Duration(0)
+    """How long a signature holds, from the attempt at which it is made; 0 is for ever."""
+
+
+class Arc(Section, frozen=True):
+    """The key that seals strangers' mail from which attachments were stripped."""
+
+    domain: Domain
+    selector: Selector
+    key: FilePath
+
+
 class Delivery(Section, frozen=True):
     """The way out."""
 
@@ -272,6 +293,9 @@ class Delivery(Section, frozen=True):
     source_address: Ipv4Address | None = None
     """Where connections over IPv4 come from, unless a route says otherwise; None leaves it to the system."""
     source_address_v6: Ipv6Address | None = None
+    dkim: tuple[Dkim, ...] = ()
+    arc: Arc | None = None
+    """Needs ingress.authentication: without results of ours there is nothing to seal."""
     helo: Domain | None = None
     """The name in EHLO, unless a route says otherwise; None means `hostname`."""
     concurrency: Count = 100

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -15,6 +15,8 @@ import msgspec
 from services.delivery.routing.source import Source, parse_source
 from shared.config.model import Config, Hosted
 from shared.errors import ConfigError
+
+T = TypeVar("T")
 
 SMTP, SMTPS = 25, 465
 """The ports of next hops that name none; implicit TLS is RFC 8314."""
@@ -69,7 +71,7 @@ class Routes(NamedTuple):
         return find(self.hosted, domain) or find(self.static, domain) or self.static.get("*") or (self.default,)
 
 
-def find(table: Mapping[str, tuple[Hop, ...]], domain: str) -> tuple[Hop, ...] | None:
+def find(table: Mapping[str, T], domain: str) -> T | None:
     """Look up a domain itself, then its longest suffix in the form ".example.org"."""
     if domain in table:
         return table[domain]

@@ -1,0 +1,134 @@
+"""Puts signatures in front of a message just before it is sent.
+
+They are made anew at each attempt and never stored: a retry does not pile them up, reports quote the message as it
+came, and a key that was replaced meanwhile is not used.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from services.delivery.routing.route import find
+from services.delivery.signing.arc import arc_set, next_link, our_results
+from services.delivery.signing.dkim import Signed, dkim_signature
+from services.delivery.signing.keys import SigningKey, read_key
+from services.delivery.signing.names import names_to_sign
+from shared import log
+from shared.config.model import Config
+from shared.mailauth.author import NoAuthor, author_domain
+from shared.mailauth.fields import Field, Parts, split
+from shared.mailauth.signed import hash_body
+from shared.model import Action, Item, Message, Origin
+from shared.smtp.headers import starts_with_field
+
+INLINE_OCTETS = 64 * 1024
+"""A message up to this size is hashed at once; a longer one in a thread."""
+
+
+class DkimKey(NamedTuple):
+    """A key, and for how many seconds its signatures hold; 0 is for ever."""
+
+    key: SigningKey
+    valid_for: float
+
+
+class Keys(NamedTuple):
+    """What there is to sign with."""
+
+    dkim: Mapping[str, tuple[DkimKey, ...]] = {}
+    """By domain, or ".example.org" for its subdomains."""
+    arc: SigningKey | None = None
+
+    def all(self) -> dict[str, SigningKey]:
+        """Return every key by the key of the configuration that names it, such as `delivery.dkim."example.org".s1`."""
+        found = {f'delivery.dkim."{name}".{one.key.selector}': one.key for name in self.dkim for one in self.dkim[name]}
+        return found | ({"delivery.arc": self.arc} if self.arc else {})
+
+
+def read_keys(config: Config) -> Keys:
+    """Return the configured keys. Raise ConfigError that names key and file of one that cannot be used."""
+    dkim: dict[str, tuple[DkimKey, ...]] = {}
+    for index, entry in enumerate(config.delivery.dkim):
+        private = read_key(f"delivery.dkim[{index}].key", entry.key)
+        key = SigningKey(entry.domain.removeprefix("."), entry.selector, private)
+        dkim[entry.domain] = (*dkim.get(entry.domain, ()), DkimKey(key, entry.valid_for))
+    arc = config.delivery.arc
+    if arc is None:
+        return Keys(dkim)
+    return Keys(dkim, SigningKey(arc.domain, arc.selector, read_key("delivery.arc.key", arc.key)))
+
+
+def dkim_keys(keys: Keys, item: Item, author: str | NoAuthor, postmaster: str) -> tuple[DkimKey, ...]:
+    """Return the keys that sign for our own mail: those of the author's domain, else of the envelope sender's.
+
+    What we generate has no sender: the postmaster's domain counts instead. A message with several From fields is not
+    signed: readers may show one that the signer has nothing to do with. Nothing a stranger sent is signed as ours.
+    """
+    if item.origin is Origin.INBOUND or (isinstance(author, NoAuthor) and author.several):
+        return ()
+    sender = item.envelope.sender or (postmaster if item.origin is Origin.GENERATED else "")
+    domains = (author, sender.rpartition("@")[2].lower())
+    found = (find(keys.dkim, domain) for domain in domains if not isinstance(domain, NoAuthor))
+    return next(filter(None, found), ())
+
+
+def was_changed(item: Item) -> bool:
+    """Tell whether we cut parts out, which breaks the signatures that a message came with."""
+    return item.verdict is not None and item.verdict.action is Action.STRIP and item.release is None
+
+
+class Signer:
+    """Signs by one configuration."""
+
+    def __init__(self, keys: Keys, hostname: str, postmaster: str) -> None:
+        self._keys = keys
+        self._hostname = hostname
+        self._postmaster = postmaster
+
+    async def signed(self, message: Message, now: float) -> Message:
+        """Return the message with its signatures in front, or as it is if there is nothing to sign with or for."""
+        if not self._is_signed(message.item) or not starts_with_field(message.content):
+            return message
+        if len(message.content) <= INLINE_OCTETS:
+            prefix = self.prefix(message, now)
+        else:
+            prefix = await asyncio.to_thread(self.prefix, message, now)
+        return Message(message.item, prefix + message.content) if prefix else message
+
+    def _is_signed(self, item: Item) -> bool:
+        if item.origin is Origin.INBOUND:
+            return self._keys.arc is not None and was_changed(item)
+        return bool(self._keys.dkim)
+
+    def prefix(self, message: Message, now: float) -> bytes:
+        """Return the fields that go in front; b"" if none do."""
+        parts = split([message.content])
+        if parts is None:
+            log.get().warning("not signed", id=message.item.id, reason="its header section is too long")
+            return b""
+        if message.item.origin is Origin.INBOUND:
+            return self._sealed(message.item, parts, now)
+        keys = dkim_keys(self._keys, message.item, author_domain(parts.fields), self._postmaster)
+        signed = _signed(message.item, parts, now) if keys else None
+        return b"".join(dkim_signature(one.key, signed, one.valid_for) for one in keys) if signed else b""
+
+    def _sealed(self, item: Item, parts: Parts, now: float) -> bytes:
+        results = our_results(parts.fields, self._hostname)
+        chain = None if results is None else next_link(parts.fields, results)
+        if self._keys.arc is None or results is None or chain is None:
+            return b""
+        signed = _signed(item, parts, now, b"dkim-signature")
+        return arc_set(self._keys.arc, signed, results, chain) if signed else b""
+
+
+def _signed(item: Item, parts: Parts, now: float, *besides: bytes) -> Signed | None:
+    names = names_to_sign(parts.fields, *besides)
+    if names is None or not _has_from(parts.fields):
+        reason = "it has no From field" if names else "it has too many fields"
+        log.get().warning("not signed", id=item.id, reason=reason)
+        return None
+    return Signed(parts.fields, names, hash_body(parts.body, relaxed=True).digest, now)
+
+
+def _has_from(fields: tuple[Field, ...]) -> bool:
+    return any(field.name == b"from" for field in fields)

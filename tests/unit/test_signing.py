@@ -1,0 +1,153 @@
+"""Signing, the pure parts: who signs, what is covered, which files are keys."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from services.delivery.signing.keys import make_key, read_key, zone_line
+from services.delivery.signing.names import MAX_NAMES, ONCE_MORE, names_to_sign
+from services.delivery.signing.signer import DkimKey, Keys, dkim_keys, read_keys
+from shared.config.model import Arc, Config, Delivery, Dkim
+from shared.errors import ConfigError
+from shared.mailauth.author import NoAuthor
+from shared.mailauth.fields import fields_of
+from shared.model import Envelope, Item, Origin, Recipient
+from tests.support.programs import needed
+from tests.support.verifiers import new_key
+
+PEM, KEEP = Encoding.PEM, NoEncryption()
+KEY = DkimKey(new_key("ed25519"), 0)
+KEYS = Keys({domain: (KEY._replace(valid_for=number),) for number, domain in enumerate(("a.org", ".a.org", "b.org"))})
+POSTMASTER = "postmaster@b.org"
+NOBODY = NoAuthor("no From field")
+
+
+def item(origin: Origin, sender: str | None) -> Item:
+    envelope = Envelope(sender=sender, recipients=(Recipient(address="bob@example.net"),))
+    return Item(id="01ID", envelope=envelope, origin=origin, accepted_at=0)
+
+
+@pytest.mark.parametrize(
+    ("origin", "author", "sender", "number"),
+    [
+        (Origin.AUTHENTICATED, "a.org", "x@a.org", 0),
+        (Origin.TRUSTED, "a.org", "x@b.org", 0),
+        (Origin.TRUSTED, "news.a.org", "x@b.org", 1),
+        (Origin.TRUSTED, "deep.news.a.org", None, 1),
+        (Origin.TRUSTED, "other.org", "x@B.org", 2),
+        (Origin.TRUSTED, "other.org", '"x@a.org"@b.org', 2),
+        (Origin.TRUSTED, NOBODY, "x@b.org", 2),
+        (Origin.TRUSTED, "nota.org", "x@other.org", None),
+        (Origin.TRUSTED, "sub.b.org", "x@sub.b.org", None),
+        (Origin.TRUSTED, "other.org", None, None),
+        (Origin.TRUSTED, NoAuthor("several From fields", several=True), "x@a.org", None),
+        (Origin.INBOUND, "a.org", "x@a.org", None),
+        (Origin.GENERATED, "b.org", None, 2),
+        (Origin.GENERATED, "relay.other.org", None, 2),
+        (Origin.GENERATED, "a.org", None, 0),
+    ],
+)
+def test_who_signs(origin: Origin, author: str | NoAuthor, sender: str | None, number: int | None) -> None:
+    """The author's domain, else the sender's; never a stranger's mail, whatever domain it claims."""
+    found = dkim_keys(KEYS, item(origin, sender), author, POSTMASTER)
+    assert [key.valid_for for key in found] == ([] if number is None else [number])
+
+
+@pytest.mark.parametrize(
+    ("header", "besides", "added"),
+    [
+        (b"", (), []),
+        (b"From: a\r\nTO: b\r\nto : c\r\n", (), [b"from", b"to", b"to"]),
+        (b"Received: x\r\nX-Spam: no\r\nReturn-Path: <>\r\nAuthentication-Results: x\r\n", (), []),
+        (b"List-ID: x\r\nSender: y\r\nSender: y\r\n", (), [b"sender", b"sender", b"list-id"]),
+        (b"DKIM-Signature: x\r\n", (), []),
+        (b"DKIM-Signature: x\r\nDKIM-Signature: y\r\n", (b"dkim-signature",), [b"dkim-signature"] * 2),
+    ],
+)
+def test_what_is_covered(header: bytes, besides: tuple[bytes, ...], added: list[bytes]) -> None:
+    """What readers see once more than it is there; trace fields, which relays add and change, not at all."""
+    names = names_to_sign(fields_of(header), *besides)
+    assert names is not None
+    assert sorted(names) == sorted([*ONCE_MORE, *added])
+
+
+def test_a_message_with_hundreds_of_recipients_fields_is_not_signed() -> None:
+    room = MAX_NAMES - len(ONCE_MORE)
+    assert names_to_sign(fields_of(b"To: x\r\n" * room)) is not None
+    assert names_to_sign(fields_of(b"To: x\r\n" * (room + 1))) is None
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_a_key_made_can_be_read(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_bytes(make_key(kind))
+    key = new_key(kind)
+    assert type(read_key("k", str(file))) is type(key.private)
+    assert key.name == f"{kind}._domainkey.example.org"
+    line = zone_line(key)
+    assert line.startswith(f'{key.name}. IN TXT ( "v=DKIM1; k={kind}; p=')
+    assert all(len(string) <= 255 for string in line.split('"')[1::2])
+    assert "".join(line.split('"')[1::2]) == key.record
+    assert "PRIVATE" not in repr(key)
+
+
+LARGE = generate_rsa(65537, 4104)
+BAD_FILES = [
+    (b"", "not a private key"),
+    (b"-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n", "not a private key"),
+    (LARGE.public_key().public_bytes(PEM, PublicFormat.SubjectPublicKeyInfo), "not a private key"),
+    (LARGE.private_bytes(PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hush")), "encrypted with a password"),
+    (LARGE.private_bytes(PEM, PrivateFormat.PKCS8, KEEP), "4104 bits"),
+    (generate_private_key(SECP256R1()).private_bytes(PEM, PrivateFormat.PKCS8, KEEP), "neither an RSA key"),
+]
+
+
+@pytest.mark.parametrize(("octets", "reason"), BAD_FILES)
+def test_what_is_no_key_is_named_with_its_place(octets: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.pem").write_bytes(octets)
+    good = tmp_path / "good.pem"
+    good.write_bytes(make_key("ed25519"))
+    entries = tuple(Dkim(domain="a.org", selector="s", key=str(tmp_path / name)) for name in ("good.pem", "bad.pem"))
+    with pytest.raises(ConfigError, match=rf"^delivery\.dkim\[1\]\.key: .*bad\.pem: .*{reason}") as caught:
+        read_keys(Config(delivery=Delivery(dkim=entries)))
+    assert "hush" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"^delivery\.arc\.key: .*bad\.pem: "):
+        read_keys(Config(delivery=Delivery(arc=Arc(domain="a.org", selector="s", key=str(tmp_path / "bad.pem")))))
+
+
+def test_a_key_that_receivers_call_too_small(tmp_path: Path) -> None:
+    needed("openssl")  # the library makes none so small
+    small = subprocess.run(["openssl", "genrsa", "512"], check=True, capture_output=True).stdout
+    (tmp_path / "small.pem").write_bytes(small)
+    with pytest.raises(ConfigError, match="an RSA key of 512 bits: receivers verify 1024 to 4096"):
+        read_key("k", str(tmp_path / "small.pem"))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    entry = Dkim(domain="a.org", selector="s", key=str(tmp_path / "absent.pem"))
+    with pytest.raises(ConfigError, match=r"^delivery\.dkim\[0\]\.key: .*absent\.pem: No such file"):
+        read_keys(Config(delivery=Delivery(dkim=(entry,))))
+
+
+def test_several_keys_of_a_domain_all_sign(tmp_path: Path) -> None:
+    for kind in ("rsa", "ed25519"):
+        (tmp_path / kind).write_bytes(make_key(kind))
+    entries = [("a.org", "rsa"), (".a.org", "rsa"), ("a.org", "ed25519")]
+    config = Config(
+        delivery=Delivery(
+            dkim=tuple(Dkim(domain=domain, selector=kind, key=str(tmp_path / kind)) for domain, kind in entries)
+        )
+    )
+    found = read_keys(config).dkim
+    assert [one.key.algorithm for one in found["a.org"]] == ["rsa-sha256", "ed25519-sha256"]
+    assert [one.key.name for one in found[".a.org"]] == ["rsa._domainkey.a.org"]
