@@ -3,11 +3,15 @@
 import struct
 import zlib
 
-FREE, END, TABLE = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+FREE, END, TABLE, LISTS = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 
 
-def compound(streams: dict[str, bytes], root: bytes = bytes(16)) -> bytes:
-    """Return a compound file; names of streams are paths by `/`. Streams under 4,096 octets are in the mini stream."""
+def compound(streams: dict[str, bytes], root: bytes = bytes(16), sector: int = 512) -> bytes:
+    """Return a compound file; names of streams are paths by `/`. Streams under 4,096 octets are in the mini stream.
+
+    Sectors of 512 octets make it one of version 3, of 4,096 one of version 4.
+    """
+    numbers_each = sector // 4
     paths = sorted({"/".join(name.split("/")[:n]) for name in streams for n in range(1, name.count("/") + 2)})
     sectors: list[bytes] = []
     table: list[int] = []
@@ -16,7 +20,7 @@ def compound(streams: dict[str, bytes], root: bytes = bytes(16)) -> bytes:
         if not octets:
             return END
         start = len(sectors)
-        pieces = [octets[at : at + 512].ljust(512, b"\0") for at in range(0, len(octets), 512)]
+        pieces = [octets[at : at + sector].ljust(sector, b"\0") for at in range(0, len(octets), sector)]
         sectors.extend(pieces)
         table.extend([*range(start + 1, start + len(pieces)), END])
         return start
@@ -55,15 +59,36 @@ def compound(streams: dict[str, bytes], root: bytes = bytes(16)) -> bytes:
     directory = entry("", "Root Entry", 5)
     directory += b"".join(entry(path, path.rpartition("/")[2], 2 if path in streams else 1) for path in paths)
     at_directory = put(directory)
-    at_mini = put(struct.pack(f"<{len(mini_table)}I", *mini_table).ljust(-(-len(mini_table) * 4 // 512) * 512, b"\xff"))
-    at_table = len(sectors)
-    count = -(-(len(sectors) + 2) * 4 // 512)
-    table += [TABLE] * count
-    sectors += [struct.pack("<128I", *(table[n : n + 128] + [FREE] * 128)[:128]) for n in range(0, count * 128, 128)]
-    lists = [*range(at_table, at_table + count)]
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
-    header += struct.pack("<IIIIIIIII", 0, count, at_directory, 0, 4096, at_mini, 1, END, 0)
-    return header + struct.pack("<109I", *(lists + [FREE] * 109)[:109]) + b"".join(sectors)
+    whole = -(-len(mini_table) * 4 // sector) * sector
+    at_mini = put(struct.pack(f"<{len(mini_table)}I", *mini_table).ljust(whole, b"\xff"))
+    lists, first, further = _tabled(sectors, table, numbers_each)
+    version, shift = (3, 9) if sector == 512 else (4, 12)
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH", 0x3E, version, 0xFFFE, shift, 6) + bytes(6)
+    header += struct.pack("<IIIIIIIII", 0, len(lists), at_directory, 0, 4096, at_mini, 1, first, further)
+    header += struct.pack("<109I", *(lists + [FREE] * 109)[:109])
+    return header.ljust(sector, b"\0") + b"".join(sectors)
+
+
+def _tabled(sectors: list[bytes], table: list[int], each: int) -> tuple[list[int], int, int]:
+    """Append the table's own sectors, and the lists of those that the header has no room for.
+
+    Return where the table is, and where the further lists begin, and how many there are.
+    """
+    count, further = 0, 0
+    while count * each < len(sectors) + count + further or 109 + further * (each - 1) < count:
+        count += count * each < len(sectors) + count + further
+        further += 109 + further * (each - 1) < count
+    lists = [*range(len(sectors), len(sectors) + count)]
+    first = len(sectors) + count
+    whole = table + [TABLE] * count + [LISTS] * further
+    whole += [FREE] * (count * each - len(whole))
+    sectors += [struct.pack(f"<{each}I", *whole[n : n + each]) for n in range(0, len(whole), each)]
+    beyond = lists[109:]
+    for number in range(further):
+        piece = (beyond[number * (each - 1) : (number + 1) * (each - 1)] + [FREE] * each)[: each - 1]
+        sectors.append(struct.pack(f"<{each}I", *piece, first + number + 1 if number + 1 < further else END))
+    return lists, first if further else END, further
 
 
 def native(name: bytes, content: bytes) -> bytes:

@@ -215,7 +215,9 @@ def test_what_a_document_says_of_itself(document: bytes, sign: Sign) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        documents.compound({"WordDocument": bytes(8000), "1Table": bytes(100), "Workbook": b"\x0a\0\0\0\x2f\0"}),
+        documents.compound(
+            {"WordDocument": bytes(8000), "1Table": bytes(100), "Workbook": b"\x0a\0\0\0\x2f\0\2\0\0\0"}
+        ),
         archives.zip_of({"word/document.xml": b"<w/>", "word/_rels/document.xml.rels": LINK}),
         documents.pdf(b"<</Type/Catalog>>", b"<</S/URI/URI(http://a.example/Launcher)>>"),
         b"<html><body><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='></body></html>",

@@ -36,8 +36,7 @@ def is_cms(octets: bytes) -> bool:
     """Return whether a ContentInfo begins here that holds something of another kind than data."""
     if octets[:1] == b"0":
         return _kind(octets) != b""
-    text = _base64(octets)
-    return text != b"" and _kind(lenient_base64(text[:64])) != b""
+    return _kind(lenient_base64(_base64(octets)[:64])) != b""
 
 
 def read_cms(octets: bytes) -> Iterator[Found]:

@@ -7,9 +7,7 @@ from typing import NamedTuple
 from services.screener.containers.member import ContainerError, Sign
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_LAST = 0xFFFFFFFA
-"""The largest sector number; what is above has a meaning of its own."""
-_NONE = 0xFFFFFFFF
+_LOWER_HALF = 0xFFFFFFFF
 _MOST = 10_000
 """Entries of the directory that are looked at."""
 
@@ -41,8 +39,7 @@ class Compound:
         self._table = self._allocation()
         self.entries = self._entries(self._chain(directory))
         self._mini_table = _numbers(self._chain(mini_table))
-        root = next((entry for entry in self.entries if not entry.path), None)
-        self._mini = self._chain(root.start)[: root.size] if root else b""
+        self._mini = b"".join(self._chain(root.start)[: root.size] for root in self.entries[:1])
 
     def read(self, entry: Entry, most: int = 1 << 62) -> bytes:
         """Return a stream, or what the file has of it."""
@@ -65,7 +62,7 @@ class Compound:
         """Return the table of sectors: its own are in the header, and in a chain of further lists."""
         lists = list(struct.unpack_from("<109I", self._octets, 76))
         further, seen = int.from_bytes(self._octets[68:72], "little"), 0
-        while further <= _LAST and seen * self._sector < len(self._octets):
+        while seen * self._sector < len(self._octets):
             numbers = _numbers(self._at(further))
             if not numbers:
                 break
@@ -73,7 +70,7 @@ class Compound:
             further, seen = numbers[-1], seen + 1
         table: list[int] = []
         for sector in lists:
-            if sector > _LAST or len(table) * self._sector > len(self._octets) * 8:
+            if len(table) * self._sector > len(self._octets) * 8:
                 break
             table += _numbers(self._at(sector))
         return table
@@ -104,7 +101,7 @@ class Compound:
             left, right, child = struct.unpack_from("<III", raw, 68)
             path = "" if number == 0 else f"{folder}/{name}".lstrip("/")
             start, size = struct.unpack_from("<IQ", raw, 116)
-            size = size if self._sector > 512 else size & _NONE  # the upper half is undefined in version 3
+            size = size if self._sector > 512 else size & _LOWER_HALF  # the upper half is undefined in version 3
             found.append(Entry(path, raw[66] == 2, raw[80:96], start, size))
             waiting += [(left, folder), (right, folder)] if number else []
             waiting.append((child, path))
