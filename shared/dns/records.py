@@ -17,6 +17,8 @@ from shared.dns.port import AddressAnswer, Mx, Status, Tlsa
 
 Record = Mx | Tlsa | str | bytes
 
+LEAST_SECONDS = 5
+"""The shortest that an answer holds, lest a zone have us read its 3,000 records again with every message."""
 POSITIVE_SECONDS = 86400
 NEGATIVE_SECONDS = 3600
 """The longest that an answer holds, whatever its TTL says (RFC 2308 section 5: one to three hours for a denial)."""
@@ -82,10 +84,10 @@ def read(message: dns.message.QueryMessage, kind: str, now: float, *, trusted: b
     rrset = chain.answer
     if rrset is None:
         status = Status.NO_NAME if message.rcode() == dns.rcode.NXDOMAIN else Status.NO_DATA
-        until = now + min(chain.minimum_ttl, NEGATIVE_SECONDS)
+        until = now + max(LEAST_SECONDS, min(chain.minimum_ttl, NEGATIVE_SECONDS))
         return Found(status, (), f"{kind} of {canonical}: {status}", secure, canonical, until)
     records = tuple(map(_READERS[kind], rrset))
-    until = now + min(chain.minimum_ttl, POSITIVE_SECONDS)
+    until = now + max(LEAST_SECONDS, min(chain.minimum_ttl, POSITIVE_SECONDS))
     weight = ENTRY_WEIGHT + octets + RECORD_WEIGHT * len(records)
     return Found(Status.FOUND, records, "", secure, canonical, until, weight)
 

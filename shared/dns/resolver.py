@@ -23,10 +23,12 @@ from shared.smtp.address import BadAddress, parse_domain
 EDNS_PAYLOAD = 1232
 """Octets that pass every path unfragmented (DNS flag day 2020)."""
 CACHE_OCTETS, HOSTS_OCTETS = 24 * 1024 * 1024, 8 * 1024 * 1024
-TRY_SECONDS = 2.0
-"""For one question to one name server; then the next one is asked."""
 LIFETIME_SECONDS = 10.0
 """For one question over all servers and tries."""
+TRIES = 5
+"""The part of it that one name server has for one try; then the next one is asked."""
+MAX_QUESTIONS = 500
+"""At a time; each has a socket of its own, and a hostile zone may make a dozen of one message."""
 FAILURE_SECONDS = 10.0
 """How long a failure is an answer (RFC 9520 section 3.2: 1 s at least, 5 min at most)."""
 
@@ -59,6 +61,7 @@ class DnsResolver:
         self._cache: Cache[Found] = Cache(CACHE_OCTETS)
         self._hosts: Cache[AddressAnswer] = Cache(HOSTS_OCTETS)
         """Both families together: what is asked for with each message costs one look."""
+        self._turns = asyncio.Semaphore(MAX_QUESTIONS)
         self._in_flight: dict[tuple[str, str], asyncio.Task[Found]] = {}
 
     async def mx(self, domain: str) -> MxAnswer:
@@ -152,7 +155,8 @@ class DnsResolver:
         if not _NAME.fullmatch(name):
             return Found(Status.NO_NAME, detail=f"{name!a} is not a domain name")
         try:
-            return await self._query(dns.name.from_text(name), kind)
+            async with self._turns:
+                return await self._query(dns.name.from_text(name), kind)
         except _BAD_NAMES:
             return Found(Status.NO_NAME, detail=f"{name} is not a domain name")
         except (dns.exception.DNSException, OSError) as error:
@@ -177,7 +181,7 @@ def _dnspython(servers: Sequence[Nameserver], lifetime: float) -> dns.asyncresol
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = list(servers)
     resolver.use_edns(0, dns.flags.DO, EDNS_PAYLOAD)
-    resolver.timeout = min(TRY_SECONDS, lifetime)
+    resolver.timeout = lifetime / TRIES
     resolver.lifetime = lifetime
     return resolver
 

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from collections import Counter
 from enum import StrEnum
 from typing import Any, Self
@@ -22,6 +23,8 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+
+LATE_SECONDS = 1.5
 
 Zone = dict[str, dict[str, list[str]]]
 """Name without trailing dot -> type -> records in zone file form. A name that is absent is NXDOMAIN, a type NODATA."""
@@ -38,6 +41,16 @@ class Fault(StrEnum):
     """TC over UDP, the whole answer over TCP."""
     GARBAGE = "garbage"
     """Octets that are no DNS message."""
+    STRAY = "stray"
+    """Over UDP garbage, an answer with a wrong id and one to another question come before the right one."""
+    LATE = "late"
+    """An answer after `LATE_SECONDS`."""
+    CUT = "cut"
+    """TC over UDP; over TCP half the answer and the end."""
+    HALF = "half"
+    """TC over UDP; over TCP half the answer and silence."""
+    CLOSED = "closed"
+    """TC over UDP; over TCP the end."""
 
 
 class DnsServer:
@@ -72,12 +85,12 @@ class DnsServer:
                 if n == name and kind in {None, k} and transport in {None, t}
             )
 
-    def respond(self, wire: bytes, transport: str) -> bytes | None:
-        """Return the answer to one question, or None for silence."""
+    def respond(self, wire: bytes, transport: str) -> list[bytes | None]:
+        """Return what to send upon one question; over TCP with its length in front, and None for the end."""
         try:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
-            return None
+            return []
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
@@ -85,17 +98,29 @@ class DnsServer:
             self.seen[name, kind, transport] += 1
             fault = self._take_fault(name)
         if fault is Fault.SILENT:
-            return None
+            return []
         if fault is Fault.GARBAGE:
-            return wire[:2] + b"\xff\xff not DNS"
+            return [_framed(wire[:2] + b"\xff\xff not DNS", transport)]
+        if fault is Fault.LATE:
+            time.sleep(LATE_SECONDS)
         response = dns.message.make_response(query)
         if fault in {Fault.SERVFAIL, Fault.REFUSED}:
             response.set_rcode(dns.rcode.from_text(fault.value.upper()))
-        elif fault is Fault.TRUNCATED and transport == "udp":
+        elif fault in _TRUNCATING and transport == "udp":
             response.flags |= dns.flags.TC
         else:
             self._answer(response, name, kind)
-        return response.to_wire(max_size=65535)
+        if transport == "udp":
+            answer = _datagram(response, query)
+            return [b"garbage", *_forged(answer, query), answer] if fault is Fault.STRAY else [answer]
+        answer = _framed(response.to_wire(max_size=65535), transport)
+        half = answer[: len(answer) // 2]
+        cut: dict[Fault | None, list[bytes | None]] = {
+            Fault.CUT: [half, None],
+            Fault.HALF: [half],
+            Fault.CLOSED: [None],
+        }
+        return cut.get(fault, [answer])
 
     def _take_fault(self, name: str) -> Fault | None:
         fault, left = self._faults.get(name, (None, None))
@@ -143,6 +168,31 @@ class DnsServer:
             server.server_close()
 
 
+_TRUNCATING = {Fault.TRUNCATED, Fault.CUT, Fault.HALF, Fault.CLOSED}
+
+
+def _framed(answer: bytes, transport: str) -> bytes:
+    return struct.pack("!H", len(answer)) + answer if transport == "tcp" else answer
+
+
+def _datagram(response: dns.message.Message, query: dns.message.Message) -> bytes:
+    """Return the answer, or without room for it an empty one with TC (RFC 2181 section 9)."""
+    try:
+        return response.to_wire(max_size=max(query.payload, 512))
+    except dns.exception.TooBig:
+        truncated = dns.message.make_response(query)
+        truncated.flags |= dns.flags.TC
+        return truncated.to_wire()
+
+
+def _forged(answer: bytes, query: dns.message.Message) -> tuple[bytes, bytes]:
+    """Return an answer with a wrong id, and one with the right id to another question."""
+    other = dns.message.make_query("forged.example.", "MX", id=query.id)
+    response = dns.message.make_response(other)
+    response.answer.append(dns.rrset.from_text("forged.example.", 60, "IN", "MX", "1 forged.example."))
+    return bytes([answer[0] ^ 0xFF]) + answer[1:], response.to_wire()
+
+
 class _Udp(socketserver.ThreadingUDPServer):
     daemon_threads = True
     owner: DnsServer
@@ -161,8 +211,7 @@ class _UdpHandler(socketserver.BaseRequestHandler):
         wire: bytes
         reply_to: Any
         wire, reply_to = self.request
-        answer = self.server.owner.respond(wire, "udp")
-        if answer is not None:
+        for answer in self.server.owner.respond(wire, "udp"):
             with contextlib.suppress(OSError):
                 reply_to.sendto(answer, self.client_address)
 
@@ -174,11 +223,11 @@ class _TcpHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         with contextlib.suppress(OSError):
             while len(head := self.rfile.read(2)) == 2:
-                answer = self.server.owner.respond(self.rfile.read(struct.unpack("!H", head)[0]), "tcp")
-                if answer is None:
-                    self.rfile.read(1)  # silence until the client gives up
-                    return
-                self.wfile.write(struct.pack("!H", len(answer)) + answer)
+                answers = self.server.owner.respond(self.rfile.read(struct.unpack("!H", head)[0]), "tcp")
+                for answer in answers:
+                    if answer is None:
+                        return
+                    self.wfile.write(answer)
 
 
 def _bind(owner: DnsServer, port: int) -> tuple[_Udp, _Tcp]:
