@@ -23,6 +23,8 @@ outcomes = Counter("sluice_recipients_total", "Recipients finished by delivery."
 """outcome: delivered, deferred, bounced, quarantined."""
 refusals = Counter("sluice_refusals_total", "Recipients that an attempt did not deliver to.", ["cause"])
 """cause: as in the reports and in the line `recipient`: mailbox full, spam, rate limited ..."""
+tls = Counter("sluice_delivery_tls_total", "Sessions with other hosts, as far as TLS goes.", ["policy", "result"])
+"""policy: tlsa, sts, no-policy-found, configured; result: success, or what failed (RFC 8460 section 4.3)."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])
 reloads = Counter("sluice_reloads_total", "Reloads of the configuration.", ["result"])
 """result: done, or refused, when the old one stays in force."""

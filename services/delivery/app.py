@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 from services.delivery.attempt import Courier
 from services.delivery.handler import Handler, Parts
@@ -9,7 +10,11 @@ from services.delivery.retry import Plan
 from services.delivery.routing.hosts import Hosts
 from services.delivery.routing.mx import Rules, parse
 from services.delivery.routing.route import compile_routes
-from services.delivery.security.contexts import Contexts
+from services.delivery.security import observing
+from services.delivery.security.contexts import Contexts, Files, verifying
+from services.delivery.security.protector import Protector
+from services.delivery.security.sts_fetch import StsFetcher
+from services.delivery.security.sts_policies import StsMemory, StsPolicies
 from services.delivery.settle import Policy
 from services.delivery.shaping.slots import Slots
 from services.delivery.signing.signer import Signer, read_keys
@@ -23,12 +28,20 @@ from shared.broker.topology import Stage
 from shared.broker.worker import Settings, Worker
 from shared.clock import Clock, wall_clock
 from shared.config.model import Config
+from shared.config.tls_policy import parse_policy
 from shared.dns.port import Resolver
 from shared.errors import ConfigError
 from shared.reload import Swap
 
 SETTLING_SECONDS = 60.0
 """What the worker allows beyond an attempt, so that an attempt's own time-out is an outcome and not a failure."""
+
+
+class Lasting(NamedTuple):
+    """What outlives a reload of the configuration."""
+
+    slots: Slots
+    sts: StsMemory
 
 
 def build(
@@ -45,10 +58,10 @@ def build(
     `isolated` makes what handles that which may be killing workers; without it they handle that themselves.
     """
     rng = rng or random.SystemRandom()
-    pool, slots = build_pool(config), Slots(config.delivery.per_destination)
+    pool, lasting = build_pool(config), Lasting(Slots(config.delivery.per_destination), StsMemory())
 
     def handlers(config: Config) -> tuple[model.Handler, float, model.Handler | None]:
-        handler = build_handler(config, resolver, pool, clock=clock, rng=rng, slots=slots)
+        handler = build_handler(config, resolver, pool, clock=clock, rng=rng, lasting=lasting)
         return handler, config.delivery.attempt_timeout + SETTLING_SECONDS, isolated(config) if isolated else None
 
     handler, timeout, alone = handlers(config)
@@ -61,7 +74,7 @@ def build(
         def swap() -> None:
             worker.change(*prepared)
             pool.limits = _limits(new)
-            slots.limit = new.delivery.per_destination
+            lasting.slots.limit = new.delivery.per_destination
 
         return swap
 
@@ -85,7 +98,7 @@ def build_handler(
     *,
     clock: Clock,
     rng: random.Random,
-    slots: Slots | None = None,
+    lasting: Lasting | None = None,
 ) -> Handler:
     """Return the stage's handler, which tests call."""
     delivery = config.delivery
@@ -95,11 +108,13 @@ def build_handler(
     own = frozenset(parse(address) for address in config.relay.own_addresses)
     rules = Rules(config.hostname, own, delivery.allow_private_destinations)
     timeouts = Timeouts.of(delivery.connect_timeout, delivery.reply_timeout)
-    client = Client(config.hostname, Contexts(routes), delivery.route_passwords, timeouts)
+    lasting = lasting or Lasting(Slots(delivery.per_destination), StsMemory())
+    client = Client(config.hostname, Contexts(routes, delivery.tls_ca), delivery.route_passwords, timeouts)
     parts = Parts(
         hosts=Hosts(routes, rules, resolver, rng),
+        protector=build_protector(config, resolver, lasting.sts, clock),
         courier=Courier(client, pool),
-        slots=Slots(delivery.per_destination) if slots is None else slots,
+        slots=lasting.slots,
         policy=Policy(
             Plan(delivery.retry, delivery.lifetime, delivery.delay_warning), config.hostname, config.relay.postmaster
         ),
@@ -107,3 +122,16 @@ def build_handler(
         signer=Signer(read_keys(config), config.hostname, config.relay.postmaster),
     )
     return Handler(parts, clock, rng)
+
+
+def build_protector(config: Config, resolver: Resolver, memory: StsMemory, clock: Clock) -> Protector:
+    """Return what knows how hosts are to be protected. Raise ConfigError for a file that cannot be read."""
+    delivery = config.delivery
+    configured = {domain: parse_policy(text) for domain, text in delivery.tls_policy.items()}
+    policies = None
+    if delivery.mta_sts:
+        context = verifying(Files(ca=delivery.tls_ca))
+        private = delivery.allow_private_destinations
+        fetcher = StsFetcher(resolver, context, delivery.mta_sts_port, allow_private=private)
+        policies = StsPolicies(memory, resolver, fetcher.fetch, clock, observing.policy_failed)
+    return Protector(configured, resolver, policies, dane=delivery.dane == "auto")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from services.delivery.outcome import Outcome
-from services.delivery.routing.route import Tls
+from services.delivery.security.protection import requiring
 from services.delivery.smtp.client import Client, Failure, Target
 from services.delivery.smtp.connect import Way
 from services.delivery.smtp.offers import mail_line, objection, rcpt_line
@@ -68,8 +68,8 @@ def needs_verified_tls(envelope: Envelope) -> bool:
 
 
 def verified(target: Target) -> Target:
-    """Return the target with TLS and a certificate for the host's name demanded."""
-    return msgspec.structs.replace(target, hop=msgspec.structs.replace(target.hop, tls=Tls.VERIFY))
+    """Return the target with TLS and a host that proves who it is demanded."""
+    return msgspec.structs.replace(target, protection=requiring(target.protection))
 
 
 def unprotected(failure: Failure) -> Reply:
@@ -98,7 +98,7 @@ class Courier:
             kept = self._pool.take(target)
             if kept is not None and await self._over(kept, message, target, attempt):
                 continue
-            opened = await self._client.open(target)
+            opened = await self._client.open(target, message.item.envelope.recipients[0].domain)
             if isinstance(opened, Failure):
                 unreachable.update(opened.unreachable)
                 attempt.failed(unprotected(opened) if required else opened.reply, target.hop.host)

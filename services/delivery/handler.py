@@ -10,6 +10,7 @@ import msgspec
 from services.delivery import retry
 from services.delivery.attempt import Attempt, Courier
 from services.delivery.routing.hosts import Hosts
+from services.delivery.security.protector import Protector
 from services.delivery.settle import Policy, Settled, settle
 from services.delivery.shaping.slots import Slots
 from services.delivery.signing.signer import Signer
@@ -25,6 +26,7 @@ class Parts(NamedTuple):
     """What the handler works with."""
 
     hosts: Hosts
+    protector: Protector
     courier: Courier
     slots: Slots
     policy: Policy
@@ -86,6 +88,8 @@ class Handler:
 
     async def _attempt(self, message: Message, domain: str, attempt: Attempt) -> None:
         found = await self._parts.hosts.targets(domain)
+        if found.targets:
+            found = await self._parts.protector.protect(domain, found)
         if found.failure is not None and not found.targets:
             attempt.decided(found.failure)
             return

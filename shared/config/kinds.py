@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from msgspec import Meta
 
 from shared.config.address import parse_address
+from shared.config.tls_policy import parse_policy
 from shared.config.units import Quota
 
 Check = Callable[[str], str]
@@ -223,8 +224,15 @@ def route_url(text: str) -> str:
 
 
 def route_files(text: str) -> list[str]:
-    """Return the files that a route's URL names: its certificate authorities."""
-    return parse_qs(urlsplit(text).query).get("ca", [])
+    """Return the files that a route's URL names: authorities, a certificate of ours and its key."""
+    options = parse_qs(urlsplit(text).query)
+    return [name for option in ("ca", "cert", "key") for name in options.get(option, [])]
+
+
+def tls_policy(text: str) -> str:
+    """Return how sessions with a domain's hosts are protected."""
+    parse_policy(text)
+    return text
 
 
 def clamd_url(text: str) -> str:
@@ -341,6 +349,8 @@ NameServer = Annotated[str, Meta(extra={"check": name_server})]
 NextHop = Annotated[str, Meta(extra={"check": next_hop})]
 BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
 RouteUrl = Annotated[str, Meta(extra={"check": route_url, "files": route_files})]
+TlsPolicy = Annotated[str, Meta(extra={"check": tls_policy})]
+Dane = Annotated[str, Meta(extra={"check": one_of("auto", "off")})]
 ClamdUrl = Annotated[str, Meta(extra={"check": clamd_url})]
 HttpUrl = Annotated[str, Meta(extra={"check": http_url})]
 OpsAddress = Annotated[str, Meta(extra={"check": ops_address})]

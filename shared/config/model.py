@@ -12,6 +12,7 @@ from shared.config.kinds import (
     Claim,
     ClamdUrl,
     Count,
+    Dane,
     Dnssec,
     Domain,
     FilePath,
@@ -37,6 +38,7 @@ from shared.config.kinds import (
     Secret,
     Selector,
     SenderPattern,
+    TlsPolicy,
     Verification,
 )
 from shared.config.screen_rule import ScreenRule
@@ -298,6 +300,16 @@ class Delivery(Section, frozen=True):
     """Needs ingress.authentication: without results of ours there is nothing to seal."""
     helo: Domain | None = None
     """The name in EHLO, unless a route says otherwise; None means `hostname`."""
+    tls_policy: dict[RouteDomain, TlsPolicy] = {}
+    """Domain (or ".example.org", or "*") = none, may, encrypt, dane, verify or fingerprint=sha256:...; goes before what
+    the domain publishes, and after `?tls=` of a route."""
+    dane: Dane = "auto"
+    """auto: hosts with TLSA records that DNSSEC vouches for are held to them (RFC 7672); off: never asked for."""
+    mta_sts: bool = True
+    """Policies of MTA-STS (RFC 8461) are fetched, and obeyed where there is no TLSA."""
+    mta_sts_port: Port = 443
+    tls_ca: FilePath | None = None
+    """Authorities for verified hosts and MTA-STS policies; None means the system's. A route's `ca=` goes before it."""
     concurrency: Count = 100
     """Items in hand at a time."""
     per_destination: Count = 10

@@ -151,7 +151,8 @@ async def test_addresses_are_asked_for_the_hosts_that_are_tried_only(world: Worl
     world.dns.zone["mx0.example.net"] = {"A": [server.host]}
     world.dns.fail("example.net", Fault.TRUNCATED)
     assert await world.deliver(message(BOB)) == ()
-    assert {name for name, _, _ in world.dns.seen} == {"example.net", *(f"mx{n}.example.net" for n in range(MAX_HOSTS))}
+    asked = {name for name, kind, _ in world.dns.seen if kind != "TXT"}
+    assert asked == {"example.net", *(f"mx{n}.example.net" for n in range(MAX_HOSTS))}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "argon2": ("services/ingress/",),
     "backports": ("services/screener/containers/streams.py",),
     "compression": ("services/screener/containers/streams.py",),
-    "cryptography": ("services/ingress/auth/", "services/ingress/mailauth/", "services/delivery/signing/"),
+    "cryptography": (
+        "services/ingress/auth/",
+        "services/ingress/mailauth/",
+        "services/delivery/security/",
+        "services/delivery/signing/",
+    ),
     "dns": ("shared/dns/", "services/demo/"),
     "idna": ("shared/smtp/",),
     "jwt": ("services/ingress/auth/",),

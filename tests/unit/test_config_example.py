@@ -31,7 +31,7 @@ NO_DEFAULT_SHOWN = {
     *("next_hop", "recipients", "password", "service_passwords", "broker_password", "route_passwords"),
     *("per", "connections", "messages", "bytes", "exempt_trusted", "ipv4_prefix", "ipv6_prefix"),
     *("http_url", "http_ca", "token_issuer", "token_audience"),
-    *("source_address", "source_address_v6", "helo"),
+    *("source_address", "source_address_v6", "helo", "tls_ca"),
 }
 """Keys for which the file shows an example instead, because their default is that there is none."""
 

@@ -247,6 +247,11 @@ WRONG = [
     ("broker = 'sqlite://queue.db'", "F: broker: an SQLite URL has three slashes and a path"),
     ("[delivery.route]\n'*' = 'http://h'", 'F: delivery.route."*": "http" in the URL: valid are smtp, smtps'),
     ("[delivery.route]\n'*' = 'smtp://u:hush@h'", 'F: delivery.route."*": the URL holds a password: put it into'),
+    (
+        "[delivery.tls_policy]\n'*' = 'secure'",
+        'F: delivery.tls_policy."*": "secure" is not known: valid are none, may,',
+    ),
+    ("[delivery]\ndane = 'on'", 'F: delivery.dane: "on" is not known: valid are auto, off'),
     ("[delivery]\nnameservers = ['ns.example:53']", 'F: delivery.nameservers[0]: "ns.example" is not an IP address'),
     ("hostname = 'a b'", 'F: hostname: "a b" is not a domain'),
     ("[ops]\naddress = '9090'", 'F: ops.address: "9090" has no port'),

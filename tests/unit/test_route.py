@@ -2,12 +2,14 @@
 
 import pytest
 
-from services.delivery.routing.route import ByMx, NextHop, Tls, compile_routes, find, parse_hop
+from services.delivery.routing.route import ByMx, NextHop, compile_routes, find, parse_hop
 from services.delivery.routing.source import Source
 from shared.config.model import Config, Delivery, Hosted, Relay
+from shared.config.tls_policy import Policy, Tls
 from shared.errors import ConfigError
 
-V = Tls.VERIFY
+V = Policy(Tls.VERIFY)
+CERT = "cd" * 32
 
 
 @pytest.mark.parametrize(
@@ -26,11 +28,22 @@ V = Tls.VERIFY
         ("smtp://[::1]:2525", NextHop("::1", 2525, route="*")),
         ("smtp://me@smart:587", NextHop("smart", 587, tls=V, user="me", route="*")),
         ("smtp://me%40example.org@smart", NextHop("smart", 25, tls=V, user="me@example.org", route="*")),
-        ("smtp://me@smart?tls=none", NextHop("smart", 25, tls=Tls.NONE, user="me", route="*")),
-        ("smtp://smart?tls=encrypt", NextHop("smart", 25, tls=Tls.ENCRYPT, route="*")),
+        ("smtp://me@smart?tls=none", NextHop("smart", 25, tls=Policy(Tls.NONE), user="me", route="*")),
+        ("smtp://smart?tls=encrypt", NextHop("smart", 25, tls=Policy(Tls.ENCRYPT), route="*")),
         ("smtp://smart?tls=verify&ca=/etc/ca.pem", NextHop("smart", 25, tls=V, ca="/etc/ca.pem", route="*")),
+        ("smtp://smart?tls=may", NextHop("smart", 25, tls=Policy(Tls.MAY), route="*")),
+        ("smtp://smart?tls=dane", NextHop("smart", 25, tls=Policy(Tls.DANE), route="*")),
+        (
+            f"smtps://smart?tls=fingerprint=sha256:{CERT}",
+            NextHop("smart", 465, tls=Policy(Tls.FINGERPRINT, (b"\xcd" * 32,)), implicit_tls=True, route="*"),
+        ),
+        ("smtp://smart?cert=/a.pem", NextHop("smart", 25, certificate="/a.pem", route="*")),
+        ("smtp://smart?cert=/a.pem&key=/k.pem", NextHop("smart", 25, certificate="/a.pem", key="/k.pem", route="*")),
         ("smtps://smart", NextHop("smart", 465, tls=V, implicit_tls=True, route="*")),
-        ("smtps://smart:4650?tls=encrypt", NextHop("smart", 4650, tls=Tls.ENCRYPT, implicit_tls=True, route="*")),
+        (
+            "smtps://smart:4650?tls=encrypt",
+            NextHop("smart", 4650, tls=Policy(Tls.ENCRYPT), implicit_tls=True, route="*"),
+        ),
     ],
 )
 def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
@@ -55,6 +68,8 @@ def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
         "smtp://host/path",
         "smtp://host#x",
         "smtp://host?tls=maybe",
+        "smtp://host?tls=fingerprint",
+        "smtp://host?key=/k.pem",
         "smtp://host?what=1",
         "smtp://host?tls",
         "smtp://me@host?tls=may",

@@ -82,6 +82,9 @@ def _named(chosen: Chosen, hop: ByMx) -> Found:
     """Return the targets of the hosts that DNS named."""
     hops = {address.host: NextHop(address.host, hop.port, source=hop.source) for address in chosen.addresses}
     return Found(
-        tuple(Target(hops[host], address, bases, fallback) for host, address, bases, fallback in chosen.addresses),
+        tuple(
+            Target(hops[host], address, bases, fallback, by_mx=True)
+            for host, address, bases, fallback in chosen.addresses
+        ),
         chosen.missing,
     )

@@ -6,7 +6,6 @@ Pure, and compiled once from the configuration, so that a route that cannot be r
 import ipaddress
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -14,6 +13,7 @@ import msgspec
 
 from services.delivery.routing.source import Source, parse_source
 from shared.config.model import Config, Hosted
+from shared.config.tls_policy import Policy, Tls, parse_policy
 from shared.errors import ConfigError
 
 T = TypeVar("T")
@@ -22,30 +22,22 @@ SMTP, SMTPS = 25, 465
 """The ports of next hops that name none; implicit TLS is RFC 8314."""
 
 
-class Tls(StrEnum):
-    """How a session with a next hop is protected."""
-
-    NONE = "none"
-    MAY = "may"
-    """STARTTLS where offered, any certificate; in clear if that fails (RFC 7435)."""
-    ENCRYPT = "encrypt"
-    """TLS or nothing; any certificate."""
-    VERIFY = "verify"
-    """TLS or nothing, with a certificate for the host's name from a known authority."""
-
-
 class NextHop(msgspec.Struct, frozen=True):
     """One host to hand mail to: a name or an address, without brackets."""
 
     host: str
     port: int
-    tls: Tls = Tls.MAY
+    tls: Policy | None = None
+    """None leaves it to `delivery.tls_policy`, and to what the domain publishes."""
     implicit_tls: bool = False
     user: str | None = None
     """Authenticate as this user, with the password in `delivery.route_passwords` under `route`."""
     route: str | None = None
     ca: str | None = None
     """A file of certificate authorities instead of the system's."""
+    certificate: str | None = None
+    """A file with a certificate of ours for this host, and its key unless `key` names another file."""
+    key: str | None = None
     source: Source = Source()
 
 
@@ -122,7 +114,7 @@ def _next_hops(value: str | tuple[str, ...] | Hosted) -> tuple[str, ...]:
 def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -> Hop:
     """Read "mx", "host:port", "[address]:port" or an smtp:// or smtps:// URL. Raise ConfigError naming `key`.
 
-    A URL may have a user, never a password, and `?tls=none|may|encrypt|verify&ca=FILE&source=ADDRESS&helo=NAME`. A
+    A URL may have a user, never a password, and `?tls=POLICY&ca=FILE&cert=FILE&key=FILE&source=ADDRESS&helo=NAME`. A
     user or smtps:// means `verify` unless it says otherwise: a password is not for whoever answers.
     """
     if text == "mx":
@@ -147,22 +139,35 @@ def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     if url.password is not None:
         raise ValueError("a password does not belong here but in delivery.route_passwords")
     if url.path not in {"", "/"} or url.fragment:
-        raise ValueError("nothing may follow the port but ?tls=, ca=, source= and helo=")
+        raise ValueError("nothing may follow the port but ?tls=, ca=, cert=, key=, source= and helo=")
     implicit = url.scheme == "smtps"
     host, number = _host_and_port(url.netloc.rpartition("@")[2], SMTPS if implicit else SMTP)
     user = unquote(url.username) if url.username else None
     options = _options(url)
-    tls = Tls(options.get("tls", Tls.VERIFY if implicit or user else Tls.MAY))
+    unsaid = Policy(Tls.VERIFY) if implicit or user else None
+    tls = parse_policy(options["tls"]) if "tls" in options else unsaid
     source = parse_source(options.get("source"), options.get("helo"), source)
-    if implicit and tls not in {Tls.ENCRYPT, Tls.VERIFY}:
-        raise ValueError(f"smtps:// cannot go with tls={tls}")
-    if user and tls is Tls.MAY:
+    if implicit and tls is not None and tls.tls in {Tls.NONE, Tls.MAY}:
+        raise ValueError(f"smtps:// cannot go with tls={tls.tls}")
+    if user and tls is not None and tls.tls is Tls.MAY:
         raise ValueError("tls=may would show the password to whoever takes TLS away: write encrypt or verify")
-    ca = options.get("ca")
-    return NextHop(host, number, tls=tls, implicit_tls=implicit, user=user, route=route, ca=ca, source=source)
+    if "key" in options and "cert" not in options:
+        raise ValueError("key= is for the certificate that cert= names")
+    return NextHop(
+        host,
+        number,
+        tls=tls,
+        implicit_tls=implicit,
+        user=user,
+        route=route,
+        ca=options.get("ca"),
+        certificate=options.get("cert"),
+        key=options.get("key"),
+        source=source,
+    )
 
 
-_OPTIONS = frozenset({"tls", "ca", "source", "helo"})
+_OPTIONS = frozenset({"tls", "ca", "cert", "key", "source", "helo"})
 
 
 def _options(url: SplitResult) -> dict[str, str]:

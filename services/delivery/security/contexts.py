@@ -1,44 +1,79 @@
 """TLS contexts of outgoing sessions, made once each from the routes."""
 
 import ssl
+from typing import NamedTuple
 
-from services.delivery.routing.route import NextHop, Routes, Tls
+from services.delivery.routing.route import NextHop, Routes
+from shared.config.tls_policy import Tls
 from shared.errors import ConfigError
 
 
-class Contexts:
-    """The context of each policy, and of each file of authorities that a route names."""
+class Files(NamedTuple):
+    """The files of a context."""
 
-    def __init__(self, routes: Routes) -> None:
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Contexts:
+    """The context of each set of files that routes name: one that verifies, and one that does not."""
+
+    def __init__(self, routes: Routes, ca: str | None = None) -> None:
         """Read every file now: a bad one stops the process or the reload, not a message. Raise ConfigError.
 
         Also those of routes that do not verify: a message that requires TLS does, whatever its route says (RFC 8689).
+        `ca` stands for the system's authorities.
         """
         hops = [hop for table in (routes.hosted, routes.static) for hops in table.values() for hop in hops]
-        named = {hop.ca for hop in hops if isinstance(hop, NextHop)}
-        self._verifying = {ca: context(Tls.VERIFY, ca) for ca in named | {None}}
-        self._any = context(Tls.MAY, None)
+        named = {_files(hop) for hop in hops if isinstance(hop, NextHop)}
+        self._verifying = {files: verifying(files._replace(ca=files.ca or ca)) for files in named | {Files()}}
+        self._any = {files: _unverifying(files) for files in named | {Files()}}
 
-    def of(self, tls: Tls, ca: str | None) -> ssl.SSLContext:
-        """Return the context for a policy; `ca` is one of the routes' or None, the system's."""
-        return self._verifying[ca] if tls is Tls.VERIFY else self._any
+    def of(self, tls: Tls, hop: NextHop) -> ssl.SSLContext:
+        """Return the context for sessions with a host.
+
+        Only VERIFY has OpenSSL look at certificates: DANE and fingerprints are compared afterwards (see peer), and
+        where TLS is opportunistic any encryption is better than none (RFC 7435).
+        """
+        return (self._verifying if tls is Tls.VERIFY else self._any)[_files(hop)]
 
 
-def context(tls: Tls, ca: str | None) -> ssl.SSLContext:
-    """Return the client context for a policy. Raise ConfigError if the authorities cannot be read.
+def _files(hop: NextHop) -> Files:
+    return Files(hop.ca, hop.certificate, hop.key)
 
-    Only VERIFY looks at certificates: where TLS is opportunistic any encryption is better than none (RFC 7435).
-    """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if tls is not Tls.VERIFY:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
-        return made
+
+def verifying(files: Files) -> ssl.SSLContext:
+    """Return a client context that verifies certificates and their names. Raise ConfigError for an unreadable file."""
+    made = _context(files)
     try:
-        if ca is None:
+        if files.ca is None:
             made.load_default_certs(ssl.Purpose.SERVER_AUTH)
         else:
-            made.load_verify_locations(cafile=ca)
+            made.load_verify_locations(cafile=files.ca)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f'delivery.route: cannot read the certificate authorities "{ca}": {error}') from error
+        raise ConfigError(f'delivery: cannot read the certificate authorities "{files.ca}": {error}') from error
     return made
+
+
+def _unverifying(files: Files) -> ssl.SSLContext:
+    made = _context(files)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def _context(files: Files) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996
+    try:
+        if files.certificate is not None:
+            made.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise ConfigError(f'delivery.route: cannot use the certificate "{files.certificate}": {error}') from error
+    return made
+
+
+def _no_password() -> str:
+    """Keep OpenSSL from asking on the terminal."""
+    raise ValueError("the key is encrypted: write it without a password")

@@ -8,17 +8,21 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 import aiosmtplib
 import msgspec
 
 from services.delivery.outcome import printable, remote_reply, softened
-from services.delivery.routing.route import NextHop, Tls
+from services.delivery.routing.route import NextHop
+from services.delivery.security import observing, peer
 from services.delivery.security.contexts import Contexts
+from services.delivery.security.protection import Protection, Result, steps
 from services.delivery.smtp.connect import Unreachable, Way, connect
 from services.delivery.smtp.offers import Offers
 from services.delivery.smtp.session import Session, Timeouts
+from shared.config.tls_policy import Tls
 from shared.smtp.reply import Reply
 
 
@@ -38,20 +42,25 @@ class Target(msgspec.Struct, frozen=True):
         addresses = (self.address,) if self.fallback is None else (self.address, self.fallback)
         return tuple(Way(each, self.hop.port, self.hop.source.towards(each)) for each in addresses)
 
+    by_mx: bool = False
+    """DNS named the host, not the configuration."""
+    protection: Protection = Protection()
+
 
 class Failure(NamedTuple):
     """Why there is no session, in our words; always temporary."""
 
     reply: Reply
-    during_tls: bool = False
+    tls: Result | None = None
+    """What failed, if TLS did."""
     unprotected: bool = False
     """The host offers no TLS, or its certificate is not to be trusted: for REQUIRETLS the end."""
     unreachable: tuple[Way, ...] = ()
     """What is not worth another try in the same attempt, under whatever name."""
 
 
-_ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
-"""What aiosmtplib raises: its own, the socket's and TLS' (OSError), and for names it cannot use (ValueError)."""
+_ERRORS = (aiosmtplib.SMTPException, peer.Distrust, OSError, ValueError)
+"""What is raised: ours, aiosmtplib's, the socket's and TLS' (OSError), and for names it cannot use (ValueError)."""
 
 
 class Client:
@@ -63,73 +72,105 @@ class Client:
         self._passwords = passwords
         self._timeouts = timeouts
 
-    async def open(self, target: Target) -> Session | Failure:
-        """Return a session ready for MAIL, or why there is none.
+    async def open(self, target: Target, domain: str) -> Session | Failure:
+        """Return a session ready for the domain's mail, or why there is none.
 
         Where TLS is opportunistic and fails, a second connection goes without it.
         """
-        opened = await self._open(target, target.hop.tls)
-        if isinstance(opened, Failure) and opened.during_tls and target.hop.tls is Tls.MAY:
-            return await self._open(target, Tls.NONE)
+        first, *others = steps(target.protection)
+        opened = await self._open(target, first)
+        _observe(opened, target, domain)
+        for tls in others:
+            if isinstance(opened, Session) or opened.tls is None:
+                break
+            opened = await self._open(target, tls)
         return opened
 
-    async def _open(self, target: Target, policy: Tls) -> Session | Failure:
+    async def _open(self, target: Target, tls: Tls) -> Session | Failure:
         hop = target.hop
         connection = await connect(target.ways, self._timeouts.connect)
         if isinstance(connection, Unreachable):
             reply = Reply(451, "4.4.1", f"no connection to {hop.host}{connection.reason}")
             return Failure(reply, unreachable=target.ways)
         smtp = aiosmtplib.SMTP(
-            hostname=hop.host,
+            hostname=target.protection.base or hop.host,
             sock=connection,
             local_hostname=hop.source.helo or self._hostname,
             timeout=self._timeouts.greeting,
             use_tls=hop.implicit_tls,
             start_tls=False,
-            tls_context=self._contexts.of(policy, hop.ca),
+            tls_context=self._contexts.of(tls, hop),
         )
         try:
-            return await self._greet(smtp, hop, policy)
+            return await self._greet(smtp, target, tls)
         except BaseException:
             smtp.close()
             connection.close()
             raise
 
-    async def _greet(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> Session | Failure:
-        phase = "connect"
+    async def _greet(self, smtp: aiosmtplib.SMTP, target: Target, tls: Tls) -> Session | Failure:
+        hop, phase = target.hop, "connect"
         try:
             await smtp.connect()
+            if hop.implicit_tls:
+                _check(smtp, tls, target.protection)
             phase = "EHLO"
             await _hello(smtp)
-            if policy is not Tls.NONE and not hop.implicit_tls:
+            if tls is not Tls.NONE and not hop.implicit_tls:
                 phase = "STARTTLS"
-                if not await self._start_tls(smtp, hop, policy):
+                if smtp.supports_extension("starttls"):
+                    await self._start_tls(smtp, target, tls)
+                elif tls is not Tls.MAY:
                     smtp.close()
                     reply = Reply(454, "4.7.4", f"{hop.host} offers no STARTTLS, which is required")
-                    return Failure(reply, unprotected=True)
+                    return Failure(reply, Result.NO_STARTTLS, unprotected=True)
             if hop.user is not None:
                 phase = "AUTH"
                 await smtp.login(hop.user, self._passwords.get(hop.route or "", ""))
         except _ERRORS as error:
             smtp.close()
-            return Failure(_refusal(error, phase, hop.host), phase == "STARTTLS", _is_distrust(error))
+            return Failure(_refusal(error, phase, hop.host), _failed_tls(error, phase), _is_distrust(error))
         if smtp.transport is None:
             return Failure(Reply(451, "4.4.2", f"session with {hop.host} ended at {phase}"))
         transport = cast("asyncio.Transport", smtp.transport)
         return Session(transport, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
 
-    async def _start_tls(self, smtp: aiosmtplib.SMTP, hop: NextHop, policy: Tls) -> bool:
-        """Return False if TLS is required and not offered."""
-        if not smtp.supports_extension("starttls"):
-            return policy is Tls.MAY
-        await smtp.starttls(tls_context=self._contexts.of(policy, hop.ca), server_hostname=hop.host)
+    async def _start_tls(self, smtp: aiosmtplib.SMTP, target: Target, tls: Tls) -> None:
+        await smtp.starttls(tls_context=self._contexts.of(tls, target.hop))
+        _check(smtp, tls, target.protection)
         await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
-        return True
+
+
+def _check(smtp: aiosmtplib.SMTP, tls: Tls, protection: Protection) -> None:
+    peer.check(smtp.transport, tls, protection, datetime.now(UTC))
+
+
+def _observe(opened: Session | Failure, target: Target, domain: str) -> None:
+    """Tell what became of TLS, if there was to be any and the host could be reached."""
+    if isinstance(opened, Failure):
+        failure, detail = opened.tls, opened.reply.text
+    else:
+        failure, detail = (None if opened.encrypted else Result.NO_STARTTLS), ""
+    wanted = target.protection.tls is not Tls.NONE
+    if wanted and (failure is not None or isinstance(opened, Session)):
+        observing.observe(observing.Try(domain, target.hop.host, target.address, target.protection, failure, detail))
+
+
+def _failed_tls(error: Exception, phase: str) -> Result | None:
+    """Return what failed if it was TLS, for which another try may go without it."""
+    if isinstance(error, peer.Distrust):
+        return error.result
+    if phase == "STARTTLS" and isinstance(error, aiosmtplib.SMTPResponseException):
+        return Result.NO_STARTTLS
+    is_tls = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError)
+    return peer.result_of(error) if phase == "STARTTLS" or is_tls else None
 
 
 def _is_distrust(error: Exception) -> bool:
     """Tell whether a certificate was looked at and not accepted; aiosmtplib wraps that where TLS is implicit."""
-    return isinstance(error, ssl.SSLCertVerificationError) or isinstance(error.__cause__, ssl.SSLCertVerificationError)
+    return isinstance(error, peer.Distrust | ssl.SSLCertVerificationError) or isinstance(
+        error.__cause__, ssl.SSLCertVerificationError
+    )
 
 
 async def _hello(smtp: aiosmtplib.SMTP) -> None:
@@ -148,6 +189,8 @@ def _refusal(error: Exception, phase: str, host: str) -> Reply:
     """Return an exception as a temporary failure that names the host and quotes what it said."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return softened(remote_reply(error.code, error.message), host, phase)
+    if isinstance(error, peer.Distrust):
+        return Reply(454, "4.7.5", printable(f"{host} is not trusted: {error}"))
     if isinstance(error, ssl.SSLError):
         return Reply(454, "4.7.5", printable(f"TLS with {host} failed: {error.reason or error}"))
     if isinstance(error, TimeoutError):

@@ -79,6 +79,11 @@ class Session(asyncio.Protocol):
         return not self._transport.is_closing()
 
     @property
+    def encrypted(self) -> bool:
+        """True over TLS."""
+        return self._transport.get_extra_info("ssl_object") is not None
+
+    @property
     def exhausted(self) -> bool:
         """True if the host takes no more transactions in this session (LIMITS MAILMAX, RFC 9422)."""
         return self.offers.transactions is not None and self.transactions >= self.offers.transactions
