@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from services.cli import waiting
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
 from services.cli.shown import moment, plain, recipients
 from shared.broker import rescreen as again
@@ -15,6 +16,7 @@ from shared.config.model import Config
 from shared.model import Place
 
 app = typer.Typer(no_args_is_help=True, help="Mail in the queues.")
+waiting.add_to(app)
 
 
 @app.command()

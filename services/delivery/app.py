@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from services.delivery.attempt import Courier
 from services.delivery.handler import Handler, Parts
-from services.delivery.retry import Plan
 from services.delivery.routing.hosts import Hosts
 from services.delivery.routing.mx import Rules, parse
 from services.delivery.routing.route import compile_routes
@@ -115,9 +114,7 @@ def build_handler(
         protector=build_protector(config, resolver, lasting.sts, clock),
         courier=Courier(client, pool),
         slots=lasting.slots,
-        policy=Policy(
-            Plan(delivery.retry, delivery.lifetime, delivery.delay_warning), config.hostname, config.relay.postmaster
-        ),
+        policy=Policy.of(config),
         attempt_seconds=delivery.attempt_timeout,
         signer=Signer(read_keys(config), config.hostname, config.relay.postmaster),
     )

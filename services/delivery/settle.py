@@ -1,15 +1,16 @@
 """What follows from one attempt: reports, quarantine, another try, or nothing. Pure (DESIGN sections 7 and 8)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
 from services.delivery import notify, retry
-from services.delivery.cause import cause_of
+from services.delivery.cause import Cause, cause_of
 from services.delivery.notify import Told
-from services.delivery.outcome import Outcome, Result
+from services.delivery.outcome import Outcome, Result, printable
 from shared.broker.topology import Stage
+from shared.config.model import Config
 from shared.dsn.report import Kind, Report, ReportedRecipient, report_message
 from shared.ids import derive_id
 from shared.model import Attempt, Item, Message, Place, Recipient, Send
@@ -22,6 +23,13 @@ class Policy(NamedTuple):
     plan: retry.Plan
     hostname: str
     postmaster: str
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the policy of a configuration."""
+        delivery = config.delivery
+        plan = retry.Plan(delivery.retry, delivery.lifetime, delivery.delay_warning)
+        return cls(plan, config.hostname, config.relay.postmaster)
 
 
 class Settled(NamedTuple):
@@ -73,6 +81,18 @@ def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: f
         *((outcome, "deferred") for outcome in deferred),
     ]
     return Settled(tuple(sends), tuple(finished), tuple(report.kind for report in reports))
+
+
+def give_up(message: Message, policy: Policy, reason: str, now: float) -> Settled:
+    """Decide as if every recipient had been refused for good: an operator ends the attempts."""
+    outcomes = [_withdrawn(recipient, reason) for recipient in message.item.envelope.recipients]
+    return settle(message, outcomes, policy, now, 0.0)
+
+
+def _withdrawn(recipient: Recipient, reason: str) -> Outcome:
+    heard = f"; the last answer of {recipient.last_host} was: {recipient.last}" if recipient.last_host else ""
+    reply = Reply(554, "5.3.0", printable(f"given up by the operator: {reason}{heard}"))
+    return Outcome(recipient, reply, None, ours=True, cause=Cause.WITHDRAWN)
 
 
 def _history(outcomes: Sequence[Outcome], now: float) -> Attempt:

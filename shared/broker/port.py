@@ -151,7 +151,8 @@ class Operator(Protocol):
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
         """Replace each message of a queue that is in nobody's hand by what follows from it; None leaves it.
 
-        What follows is durable before the message is gone. Return how many were replaced.
+        What follows is durable before the message is gone. Return how many were replaced. Whatever ends it early, what
+        was begun is finished (kill -9 may leave a few of them twice), and moving again goes on with what is left.
         """
         ...
 

@@ -32,6 +32,8 @@ class Cause(StrEnum):
     """The other side cannot take a message of this form."""
     POLICY = "policy"
     UNREACHABLE = "unreachable"
+    WITHDRAWN = "withdrawn"
+    """Given up by an operator of this relay."""
     TEMPORARY = "temporary"
     """Another temporary failure."""
     OTHER = "other"
@@ -119,6 +121,10 @@ WORDS: dict[Cause, Words] = {
     Cause.UNREACHABLE: Words(
         "The recipient's mail system could not be reached.",
         "Check the spelling after the @. If it is right, send the message again in a day or two.",
+    ),
+    Cause.WITHDRAWN: Words(
+        "The operators of this mail relay have ended the attempts to deliver the message.",
+        "Reach the recipient in another way, or ask the postmaster for the reason.",
     ),
     Cause.TEMPORARY: Words(
         "The recipient's mail system could not take the message when it was asked to.",

@@ -28,6 +28,11 @@ class Harness(Protocol):
         """Where another process finds it as the screener: an AMQP URL, or the path of a queue file."""
         ...
 
+    @property
+    def operator_address(self) -> str:
+        """Where another process finds it as the operator."""
+        ...
+
     async def open(self, user: User) -> Broker:
         """Return a new broker as `user`, ready to use; the harness closes it if the test does not."""
         ...

@@ -59,6 +59,11 @@ class RabbitHarness:
         """The screener's URL."""
         return self.url(User.SCREENER)
 
+    @property
+    def operator_address(self) -> str:
+        """The operator's URL."""
+        return self.url(User.OPERATOR)
+
     async def open(self, user: User, settings: Settings | None = None) -> Broker:
         """Return a new broker."""
         broker = await connect(self.url(user), user, settings or Settings(), wait=False)

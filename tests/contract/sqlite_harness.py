@@ -31,6 +31,11 @@ class SqliteHarness:
         """The file."""
         return str(self.path)
 
+    @property
+    def operator_address(self) -> str:
+        """The file."""
+        return str(self.path)
+
     async def open(self, user: User) -> Broker:
         """Return a new broker; who asks makes no difference here."""
         broker = await open_broker(self.path, OPTIONS)

@@ -33,6 +33,7 @@ from tests.support.processes import ROOT
 COMMANDS = [
     *(["up"], ["ingress"], ["screener"], ["delivery"], ["demo"], ["check"], ["screen"]),
     *(["user", "add"], ["user", "remove"], ["user", "list"], ["queue", "status"], ["queue", "rescreen"]),
+    *(["queue", command] for command in ("list", "show", "flush", "hold", "resume", "bounce")),
     *(["quarantine", command] for command in ("list", "show", "release", "delete", "reindex")),
     *(["broker", "apply"], ["broker", "check"]),
 ]

@@ -15,6 +15,7 @@ from aiormq.abc import DeliveredMessage
 
 from shared import log, wire
 from shared.broker.decision import Decision
+from shared.broker.moving import Moves
 from shared.broker.port import Depth, Entry, Kept, Reindexed
 from shared.broker.rabbitmq import index
 from shared.broker.rabbitmq.broker import DEFAULTS, RabbitBroker
@@ -122,17 +123,20 @@ class RabbitOperator:
         return Reindexed(kept, added, len(gone), undecodable)
 
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
-        """Replace each message of a queue by what follows from it, one after the other."""
-        moved = 0
-        async with self._channel() as channel, _look(channel, queue) as messages:
+        """Replace each message of a queue by what follows from it, some at a time."""
+
+        async def replace(tag: int, sends: Sequence[Send]) -> bool:
+            await self._broker.publish(sends)
+            await channel.basic_ack(tag)
+            return True
+
+        async with self._channel() as channel, _look(channel, queue) as messages, Moves() as moves:
             async for message in messages:
                 found = _kept(queue, message).message
                 sends = None if found is None else follows(found)
                 if sends is not None:
-                    await self._broker.publish(sends)
-                    await channel.basic_ack(message.delivery_tag or 0)
-                    moved += 1
-        return moved
+                    await moves.begin(len(message.body), replace(message.delivery_tag or 0, sends))
+        return moves.moved
 
     async def remove(self, queue: str, message_id: str) -> bool:
         """Delete every copy of a message; reads the whole queue."""

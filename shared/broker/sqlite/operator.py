@@ -10,6 +10,7 @@ from typing import TypeVar
 from shared import wire
 from shared.broker import decision as decisions
 from shared.broker.decision import Decision
+from shared.broker.moving import Moves
 from shared.broker.port import Depth, Entry, Kept, Reindexed
 from shared.broker.sqlite import schema, store
 from shared.broker.sqlite.broker import Options, SqliteBroker
@@ -96,18 +97,18 @@ class SqliteOperator:
             yield decisions.decode(found.body)
 
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
-        """Replace each message of a queue by what follows from it, each in one transaction."""
-        moved = 0
+        """Replace each message of a queue by what follows from it, each in one step, some at a time."""
         place = (0.0, 0)
-        while (found := await self._after(queue, *place)) is not None:
-            place = (found.due_at, found.seq)
-            try:
-                sends = follows(wire.decode(found.body))
-            except WireError:
-                continue
-            if sends is not None:
-                moved += await self._broker.replace(found.seq, sends)
-        return moved
+        async with Moves() as moves:
+            while (found := await self._after(queue, *place)) is not None:
+                place = (found.due_at, found.seq)
+                try:
+                    sends = follows(wire.decode(found.body))
+                except WireError:
+                    continue
+                if sends is not None:
+                    await moves.begin(len(found.body), self._broker.replace(found.seq, sends))
+        return moves.moved
 
     async def remove(self, queue: str, message_id: str) -> bool:
         """Delete every copy of one kept message; False if there was none."""

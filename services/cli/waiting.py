@@ -1,0 +1,286 @@
+"""`sluice queue list|show|flush|hold|resume|bounce`: mail on its way to delivery, one message or all of a domain."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services.cli.common import ConfigOption, console, load_config, operating, run, table
+from services.cli.shown import moment, plain, recipients
+from services.delivery.settle import Policy, give_up
+from shared.broker import waiting
+from shared.broker.port import Kept, Operator
+from shared.broker.waiting import Follows
+from shared.config.model import Config
+from shared.errors import SluiceError
+from shared.ids import ALPHABET, LENGTH
+from shared.model import Item, Message, Send
+from shared.smtp.address import BadAddress, parse_domain
+
+MOST_DOMAINS = 20
+"""Domains counted by name at the end of a job; the others are counted together."""
+
+
+class Targets(NamedTuple):
+    """What the arguments name: nothing means everything."""
+
+    domains: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def concern(self, item: Item) -> bool:
+        """Tell whether an item is meant."""
+        return waiting.concerns(item, self.domains, self.ids)
+
+
+Domains = Annotated[
+    list[str] | None, typer.Argument(metavar="[DOMAIN...]", help="Domains of recipients; .example.org is all below it.")
+]
+Some = Annotated[
+    list[str] | None, typer.Argument(metavar="[DOMAIN|ID...]", help="Domains of recipients, or ids of messages.")
+]
+Named = Annotated[list[str], typer.Argument(metavar="DOMAIN|ID...", help="Domains of recipients, or ids of messages.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_waiting)
+    for command in (show, flush, hold, resume, bounce):
+        app.command()(command)
+
+
+def list_waiting(
+    targets: Some = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List what is on its way to delivery: since when, how often it was tried, when again, and the last answer.
+
+    On RabbitMQ the stages do not see a queue's messages while it is read.
+
+    Example: `sluice queue list example.net`
+    """
+    wanted = _targets(targets)
+    shown = table("id", "accepted", "from", "to", "octets", "tries", "next", "last answer", numbers=("octets", "tries"))
+
+    async def read() -> None:
+        async with operating(load_config(config)) as operator:
+            async for kept, message in _found(operator, wanted):
+                if as_json:
+                    typer.echo(_json(kept, message))
+                else:
+                    shown.add_row(*(plain(text) for text in _row(message)))
+
+    run(read())
+    if not as_json:
+        console().print(shown)
+
+
+def show(
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="A message id, as `queue list` shows it.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write the message, byte for byte.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one message on its way to delivery: envelope, every attempt that is remembered, header fields.
+
+    Example: `sluice queue show 01KAT… --json`
+    """
+
+    async def read() -> list[tuple[Kept, Message]]:
+        async with operating(load_config(config)) as operator:
+            return [found async for found in _found(operator, Targets((), (message_id,)))]
+
+    copies = run(read())
+    if not copies:
+        raise SluiceError(f"{message_id}: not on its way to delivery; see: sluice queue list")
+    if raw:
+        sys.stdout.buffer.write(copies[0][1].content)
+        sys.stdout.buffer.flush()
+        return
+    for kept, message in copies:
+        if as_json:
+            typer.echo(_json(kept, message))
+            continue
+        console().print(_facts(kept, message))
+        for line in message.content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n"):
+            console().print(plain(line))
+
+
+def flush(domains: Domains = None, config: ConfigOption = None) -> None:
+    """Try at once what waits for its next try, on every worker; without a domain, all of it.
+
+    What is held, and what was tried since the command began, stays. Cut off, it loses nothing: run it again to go on.
+
+    Example: `sluice queue flush example.net .example.org`
+    """
+    began = time.time()
+    _change(load_config(config), _targets(domains), lambda message: waiting.made_due(message, began), "made due")
+
+
+def hold(targets: Named, config: ConfigOption = None) -> None:
+    """Keep what is on its way from being tried, until `sluice queue resume`. New mail is not held.
+
+    Example: `sluice queue hold example.net`
+    """
+    _change(load_config(config), _targets(targets), waiting.held, "held", waiting.WAITING)
+
+
+def resume(targets: Some = None, config: ConfigOption = None) -> None:
+    """Let what was held go on at once; its lifetime begins again.
+
+    Example: `sluice queue resume example.net`
+    """
+    now = time.time()
+    _change(load_config(config), _targets(targets), lambda message: waiting.resumed(message, now), "resumed")
+
+
+def bounce(
+    targets: Named,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What the report says.")] = "no reason given",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give up what is on its way: it is reported or quarantined as any failure. Asks first where there is a terminal.
+
+    Example: `sluice queue bounce example.invalid --reason "the domain is gone"`
+    """
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Give up all mail for {', '.join(targets)}?", abort=True, err=True)
+    loaded = load_config(config)
+    policy, now = Policy.of(loaded), time.time()
+
+    def given_up(message: Message) -> Sequence[Send] | None:
+        if message.item.accepted_at >= now:  # one of the reports that this makes
+            return None
+        return give_up(message, policy, reason, now).sends
+
+    _change(loaded, _targets(targets), given_up, "given up", waiting.WAITING)
+
+
+def _targets(arguments: Sequence[str] | None) -> Targets:
+    """Return what the arguments name. Raise BadParameter for what is neither a domain nor an id."""
+    ids = [text for text in arguments or () if len(text) == LENGTH and set(text) <= set(ALPHABET)]
+    domains = []
+    for text in arguments or ():
+        if text in ids:
+            continue
+        parsed = parse_domain(text.removeprefix("."))
+        if isinstance(parsed, BadAddress):
+            raise typer.BadParameter(f"{text}: neither a domain nor a message's id")
+        domains.append(f".{parsed}" if text.startswith(".") else parsed)
+    return Targets(tuple(domains), tuple(ids))
+
+
+def _change(
+    config: Config, targets: Targets, follows: Follows, done: str, queues: Sequence[str] = waiting.LATER
+) -> None:
+    """Run a job with a progress bar, and say what it has done, also when it is interrupted or the broker goes away."""
+    changed: Counter[str] = Counter()
+
+    def counted(message: Message) -> Sequence[Send] | None:
+        sends = follows(message) if targets.concern(message.item) else None
+        if sends is not None:
+            changed[message.item.destination or message.item.envelope.recipients[0].domain] += 1
+        return sends
+
+    try:
+        run(_job(config, counted, queues))
+    except KeyboardInterrupt:
+        _say(changed, done)
+        raise SluiceError("interrupted: nothing is lost, run it again to go on") from None
+    except SluiceError:
+        _say(changed, done)
+        raise
+    _say(changed, done)
+
+
+async def _job(config: Config, follows: Follows, queues: Sequence[str]) -> None:
+    async with operating(config) as operator:
+        ready = {depth.queue: depth.ready for depth in await operator.depths()}
+        with _bar() as bar:
+            task = bar.add_task("", total=sum(ready.get(queue, 0) for queue in queues))
+
+            def shown(message: Message) -> Sequence[Send] | None:
+                bar.advance(task)
+                return follows(message)
+
+            await waiting.sweep(operator, queues, shown)
+
+
+def _bar() -> Progress:
+    """Return a bar on standard error, which nobody sees in a pipe."""
+    err = Console(stderr=True)
+    columns = (TextColumn("messages"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _say(changed: Counter[str], done: str) -> None:
+    shown = table("domain", done, numbers=(done,))
+    for domain, count in changed.most_common(MOST_DOMAINS):
+        shown.add_row(plain(domain), str(count))
+    others = sum(count for _, count in changed.most_common()[MOST_DOMAINS:])
+    if others:
+        shown.add_row(f"{len(changed) - MOST_DOMAINS} others", str(others))
+    shown.add_section()
+    shown.add_row("total", str(changed.total()), style="bold")
+    console().print(shown)
+
+
+async def _found(operator: Operator, targets: Targets) -> AsyncIterator[tuple[Kept, Message]]:
+    async for kept in operator.kept(waiting.WAITING):
+        if kept.message is not None and targets.concern(kept.message.item):
+            yield kept, kept.message
+
+
+def _row(message: Message) -> tuple[str, ...]:
+    item = message.item
+    times = moment(item.accepted_at)
+    people = (item.envelope.sender or "<>", recipients(item))
+    return (item.id, times, *people, str(len(message.content)), str(item.attempt), _next(item), _last(item))
+
+
+def _next(item: Item) -> str:
+    if item.hold_until == waiting.HELD:
+        return "held"
+    return "now" if item.not_before is None else moment(item.not_before)
+
+
+def _last(item: Item) -> str:
+    if not item.history:
+        return ""
+    last = item.history[-1]
+    return f"{last.host}: {last.text}" if last.host else last.text
+
+
+def _json(kept: Kept, message: Message) -> str:
+    fields = {"id": message.item.id, "queue": kept.queue, "octets": len(message.content), "item": message.item}
+    return msgspec.json.encode(fields).decode()
+
+
+def _facts(kept: Kept, message: Message) -> Table:
+    item = message.item
+    shown = table("", "")
+    shown.show_header = False
+    rows = {
+        "id": item.id,
+        "queue": kept.queue,
+        "accepted": f"{moment(item.accepted_at)} ({item.origin})",
+        "from": item.envelope.sender or "<>",
+        "to": ", ".join(recipient.address for recipient in item.envelope.recipients),
+        "octets": str(len(message.content)),
+        "tries": str(item.attempt),
+        "next": _next(item),
+    }
+    for name, text in rows.items():
+        shown.add_row(name, plain(text))
+    for attempt in item.history:
+        host = f"{attempt.host}: " if attempt.host else ""
+        shown.add_row(moment(attempt.at), plain(f"{attempt.stage}, {host}{attempt.text}"))
+    return shown

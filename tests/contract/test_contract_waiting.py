@@ -1,0 +1,210 @@
+"""`sluice queue flush|hold|resume` on every broker: what waits is made due, held, let go; nothing is lost."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared import wire
+from shared.broker.topology import STEPS, User, twin
+from shared.broker.waiting import HELD, LATER, WAITING, concerns, held, made_due, resumed, sweep
+from shared.ids import new_id
+from shared.model import Action, Attempt, Message, Place, Send, Verdict
+from tests.contract.harness import Harness, take, until
+from tests.support.messages import make_item, make_message, to
+from tests.support.processes import ROOT
+
+PASSED = Verdict(action=Action.PASS, at=1.0)
+MANY = 60
+
+
+def waiting(wait: float = 7200.0, content: bytes = b"Subject: x\r\n\r\n", **changes: Any) -> Message:
+    """Return a message that was tried, and is to be tried again so many seconds from now."""
+    fields: dict[str, Any] = {
+        "id": new_id(time.time()),
+        "verdict": PASSED,
+        "split": 1,
+        "attempt": 3,
+        "destination": "example.org",
+        "history": (Attempt(at=1.0, stage="deliver", text="450 4.2.0 later"),),
+        "not_before": time.time() + wait,
+    }
+    return make_message(msgspec.structs.replace(make_item(), **(fields | changes)), content)
+
+
+async def put(harness: Harness, messages: Sequence[Message]) -> None:
+    """Put messages where delivery puts them."""
+    broker = await harness.open(User.DELIVERY)
+    await broker.publish([to(Place.REDELIVER, message) for message in messages])
+
+
+async def flush(harness: Harness, *domains: str) -> int:
+    """Do what `sluice queue flush` does."""
+    began = time.time()
+
+    def follows(message: Message) -> list[Send] | None:
+        return made_due(message, began) if concerns(message.item, domains) else None
+
+    return await sweep(await harness.operator(), LATER, follows)
+
+
+async def due(harness: Harness, count: int) -> list[Message]:
+    """Return so many messages that are ready for delivery now, without settling them."""
+    broker = await harness.open(User.DELIVERY)
+    return [wire.decode(each.body) for each in await take(broker, Place.REDELIVER, count)]
+
+
+async def on_the_ladder(harness: Harness) -> int:
+    """Return how many wait."""
+    operator = await harness.operator()
+    now = time.time()
+    found = [kept.message async for kept in operator.kept(LATER)]
+    return sum(each is not None and (each.item.not_before or 0) > now for each in found)
+
+
+async def test_everything_that_waits_is_made_due(harness: Harness) -> None:
+    """From every step, in its whole; a large one keeps its own queue."""
+    small = [waiting(seconds * 1.5, attempt=number) for number, (_, seconds) in enumerate(STEPS[2:])]
+    large = waiting(content=b"x" * 78 + b"\r\n" * 1_000_000)
+    await put(harness, [*small, large])
+    assert await flush(harness) == len(small) + 1
+    found = {message.item.id: message for message in await due(harness, len(small))}
+    (body,) = [each.body for each in await take(await harness.open(User.DELIVERY), twin(Place.REDELIVER), 1)]
+    found[large.item.id] = wire.decode(body)
+    for message in (*small, large):
+        expected = msgspec.structs.replace(message.item, not_before=None)
+        assert found[message.item.id] == Message(expected, message.content)
+    assert await on_the_ladder(harness) == 0
+
+
+async def test_only_the_domains_that_are_named(harness: Harness) -> None:
+    names = ["example.org", "sub.example.org", "example.net", "notexample.org"]
+    await put(harness, [waiting(destination=name) for name in names])
+    assert await flush(harness, "example.org") == 1
+    assert await flush(harness, ".example.org") == 1
+    assert {message.item.destination for message in await due(harness, 2)} == {"example.org", "sub.example.org"}
+    assert await on_the_ladder(harness) == 2
+
+
+async def test_what_was_tried_since_the_job_began_has_had_its_turn(harness: Harness) -> None:
+    """Or a job would meet what fails again, and go on for ever."""
+    tried = Attempt(at=time.time() + 60, stage="deliver", text="450 4.2.0 later")
+    await put(harness, [waiting(history=(tried,)), waiting()])
+    assert await flush(harness) == 1
+    assert await on_the_ladder(harness) == 1
+
+
+async def test_killed_in_the_middle_it_loses_nothing(harness: Harness) -> None:
+    """Begun again it goes on; what was on its way at that instant may be there twice, where the broker has no step."""
+    messages = [waiting() for _ in range(MANY)]
+    await put(harness, messages)
+    address = harness.operator_address
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.flushing", address, str(MANY // 2), cwd=ROOT
+    )
+    assert await child.wait() == -9
+
+    async def done() -> bool:
+        await flush(harness)
+        return await on_the_ladder(harness) == 0
+
+    await until(done, "nothing waits")
+    async with asyncio.timeout(60):
+        subscription = await (await harness.open(User.DELIVERY)).subscribe(Place.REDELIVER, 1000)
+        found: Counter[str] = Counter()
+        async for received in subscription:
+            found[wire.decode_item(received.body).id] += 1
+            if len(found) == MANY:
+                break
+    assert set(found) == {message.item.id for message in messages}
+
+
+async def test_interrupted_it_finishes_what_it_began(harness: Harness) -> None:
+    """Neither lost nor twice, and the rest is where it was."""
+    await put(harness, [waiting() for _ in range(MANY)])
+    began, moved = time.time(), 0
+    operator = await harness.operator()
+
+    def follows(message: Message) -> list[Send] | None:
+        nonlocal moved
+        moved += 1
+        if moved == MANY // 2:
+            job.cancel()
+        return made_due(message, began)
+
+    job = asyncio.create_task(sweep(operator, LATER, follows))
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert MANY // 2 <= moved < MANY
+    assert await on_the_ladder(harness) == MANY - moved
+    assert await flush(harness) == MANY - moved
+    assert len({message.item.id for message in await due(harness, MANY)}) == MANY
+    assert await harness.depth(Place.REDELIVER) == 0
+
+
+async def test_held_mail_waits_until_it_is_resumed(harness: Harness) -> None:
+    fresh = waiting(not_before=None, attempt=0, history=())
+    await (await harness.open(User.SCREENER)).publish([to(Place.DELIVER, fresh)])
+    await put(harness, [waiting()])
+    operator = await harness.operator()
+    assert await sweep(operator, WAITING, held) == 2
+    assert await sweep(operator, WAITING, held) == 0
+    assert await flush(harness) == 0
+    assert await on_the_ladder(harness) == 2
+    now = time.time()
+    assert await sweep(operator, LATER, lambda message: resumed(message, now)) == 2
+    found = await due(harness, 2)
+    assert {(m.item.not_before, m.item.hold_until, m.item.released_at) for m in found} == {(None, now, now)}
+
+
+NOW = 1000.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "moves"),
+    [
+        ({"not_before": NOW + 1}, True),
+        ({"not_before": NOW}, False),
+        ({"not_before": None}, False),
+        ({"not_before": NOW + 1, "hold_until": NOW + 1}, False),
+        ({"not_before": NOW + 1, "hold_until": NOW - 1}, True),
+        ({"not_before": HELD, "hold_until": HELD}, False),
+        ({"not_before": NOW + 1, "history": (Attempt(at=NOW, stage="deliver", text="x"),)}, False),
+        ({"not_before": NOW + 1, "history": ()}, True),
+    ],
+)
+def test_what_is_made_due(changes: dict[str, Any], moves: bool) -> None:
+    message = waiting(**changes)
+    sends = made_due(message, NOW)
+    assert (sends is not None) is moves
+    if sends is not None:
+        (send,) = sends
+        assert send == to(
+            Place.REDELIVER, Message(msgspec.structs.replace(message.item, not_before=None), message.content)
+        )
+
+
+@pytest.mark.parametrize(
+    ("domains", "ids", "meant"),
+    [
+        ((), (), True),
+        (("example.org",), (), True),
+        (("example.net",), (), False),
+        ((".org",), (), True),
+        ((".example.org",), (), False),
+        (("xample.org", "e.org", "org"), (), False),
+        (("example.net", "example.org"), (), True),
+        ((), ("the-id",), True),
+        (("example.net",), ("the-id",), True),
+        (("example.org",), ("another",), True),
+        ((), ("another",), False),
+    ],
+)
+def test_what_is_meant(domains: tuple[str, ...], ids: tuple[str, ...], meant: bool) -> None:
+    assert concerns(waiting(id="the-id").item, domains, ids) is meant
+    assert concerns(waiting(id="the-id", destination=None).item, domains, ids) is meant
