@@ -58,17 +58,19 @@ class Reader:
             if self._begun and line[1] != self._begun[0][1]:
                 return self._garbage()
             self._at = line.end()
-            self._begun.append(line)
             if line[2] != b"-":
-                return self._whole()
+                return self._whole(line)
+            self._begun.append(line)
         unfinished = self._octets.find(b"\n", self._at) < 0 and len(self._octets) - self._at < MAX_LINE
         return None if unfinished else self._garbage()
 
-    def _whole(self) -> Reply:
-        code = int(self._begun[0][1])
-        text = b"\n".join((line[3] or b"").rstrip() for line in self._begun)
-        self._begun.clear()
+    def _whole(self, last: re.Match[bytes]) -> Reply:
+        text = (last[3] or b"").rstrip()
+        if self._begun:
+            text = b"\n".join((*((line[3] or b"").rstrip() for line in self._begun), text))
+            self._begun.clear()
         self._size = 0
+        code = int(last[1])
         return _known(code, text) if len(text) <= _SHORT else _read(code, text)
 
     def _garbage(self) -> Garbage:

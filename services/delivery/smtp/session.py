@@ -118,12 +118,12 @@ class Session(asyncio.Protocol):
         if not self.alive:
             self._lost(None)
             return
-        head, *rest = transaction.flight()
-        if rest:
-            self._to_write = memoryview(rest[0])
+        *heads, last = transaction.flight()
+        if heads and len(last) <= BLOCK:  # one write costs less than a copy
+            heads, last = [], b"".join((*heads, last))
+        for head in heads:
             self._transport.write(head)
-        else:
-            self._to_write = memoryview(head)
+        self._to_write = memoryview(last)
         self._write()
 
     def _end(self) -> None:
@@ -181,13 +181,16 @@ class Session(asyncio.Protocol):
             else:
                 self.abort()
             return
+        progress = False
         while transaction.awaited is not None and (reply := self._reader.next()) is not None:
+            progress = True
             if isinstance(reply, Garbage):
                 self._break(reply.reply)
             else:
                 self._take(transaction, reply)
         if transaction.awaited is not None:
-            self._wait()
+            if progress:  # half a reply earns no more time
+                self._wait()
         elif not transaction.done and not self._reader.empty:
             self._break(Reply(451, "4.5.0", f"{self.host} answers what it was not asked"))
         else:
