@@ -5,6 +5,7 @@ nothing about the recipients: the next host is tried, and if none is left the la
 """
 
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 
 import msgspec
 
@@ -12,7 +13,7 @@ from services.delivery.outcome import Outcome
 from services.delivery.security.protection import requiring
 from services.delivery.smtp.client import Client, Failure, Target
 from services.delivery.smtp.connect import Way
-from services.delivery.smtp.offers import mail_line, objection, rcpt_line
+from services.delivery.smtp.offers import carries, mail_line, objection, rcpt_line
 from services.delivery.smtp.pool import Pool
 from services.delivery.smtp.session import Session
 from services.delivery.smtp.transaction import Order, Transaction
@@ -79,6 +80,16 @@ def unprotected(failure: Failure) -> Reply:
     return Reply(550, "5.7.30", f"REQUIRETLS support is required: {failure.reply.text}")
 
 
+class End(Enum):
+    """How a session ended for a message."""
+
+    FINISHED = auto()
+    DEAD = auto()
+    """Broken before the host answered MAIL: nothing has come of it."""
+    USED_UP = auto()
+    """The host wants another session for the rest (LIMITS MAILMAX, RFC 9422)."""
+
+
 class Courier:
     """Takes messages to hosts."""
 
@@ -95,27 +106,40 @@ class Courier:
                 return
             if unreachable.issuperset(target.ways):
                 continue
-            kept = self._pool.take(target)
-            if kept is not None and await self._over(kept, message, target, attempt):
-                continue
-            opened = await self._client.open(target, message.item.envelope.recipients[0].domain)
-            if isinstance(opened, Failure):
-                unreachable.update(opened.unreachable)
-                attempt.failed(unprotected(opened) if required else opened.reply, target.hop.host)
-            else:
-                await self._over(opened, message, target, attempt)
+            failure = await self._to(target, message, attempt)
+            if failure is not None:
+                unreachable.update(failure.unreachable)
+                attempt.failed(unprotected(failure) if required else failure.reply, target.hop.host)
 
-    async def _over(self, session: Session, message: Message, target: Target, attempt: Attempt) -> bool:
-        """Send over one session; False if it broke before the host answered MAIL: nothing has come of it."""
+    async def _to(self, target: Target, message: Message, attempt: Attempt) -> Failure | None:
+        """Send over as many sessions with one target as it wants; a kept one that is dead counts for nothing."""
+        session = self._pool.take(target)
+        fresh = session is None
+        while not attempt.finished:
+            if session is None:
+                opened = await self._client.open(target, message.item.envelope.recipients[0].domain)
+                if isinstance(opened, Failure):
+                    return opened
+                session = opened
+            end = await self._over(session, message, attempt)
+            self._pool.give(target, session)
+            if end is End.FINISHED or (end is End.DEAD and fresh):
+                break
+            session, fresh = None, True
+        return None
+
+    async def _over(self, session: Session, message: Message, attempt: Attempt) -> End:
+        """Send over one session, as far as it goes."""
         content, envelope, offers = message.content, message.item.envelope, session.offers
         reply = objection(envelope, content, offers, session.host)
         if reply is not None:  # the next host may offer more
             attempt.failed(reply, session.host)
-            self._pool.give(target, session)
-            return True
+            return End.FINISHED
         mail = mail_line(envelope, content, offers)
-        while attempt.open:
-            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in attempt.open[: offers.recipients]]
+        while able := [recipient for recipient in attempt.open if carries(recipient, offers)]:
+            if session.exhausted:
+                return End.USED_UP
+            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in able[: offers.recipients]]
             transaction = Transaction(Order(mail, batch, content), offers, reset=session.must_reset)
             try:
                 await session.perform(transaction)
@@ -124,6 +148,8 @@ class Courier:
             if transaction.broken is not None:
                 attempt.failed(transaction.broken, session.host, ours=not transaction.broken_by_host)
                 attempt.doubtful = transaction.doubtful
-                return transaction.answered
-        self._pool.give(target, session)
-        return True
+                return End.FINISHED if transaction.answered else End.DEAD
+        if attempt.open:
+            reply = Reply(553, "5.6.7", f"the recipient's address is not ASCII, and {session.host} lacks SMTPUTF8")
+            attempt.failed(reply, session.host)
+        return End.FINISHED

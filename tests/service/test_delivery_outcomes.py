@@ -234,6 +234,52 @@ async def test_smtputf8_is_used_or_bounced(world: World, offered: bool) -> None:
         assert fields(reports(sends)[0])[1]["Status"] == "5.6.7"
 
 
+async def test_one_address_beyond_ascii_does_not_hold_up_the_others(world: World) -> None:
+    """Its domain is in A-labels already; only the local part needs SMTPUTF8."""
+    server = one_server(world, extensions=("8BITMIME",))
+    (report,) = reports(await world.deliver(message(BOB, "bücher@example.net", EVE, smtputf8=True)))
+    assert [mail.recipients for mail in server.transactions] == [(BOB, EVE)]
+    (group,) = fields(report)[1:]
+    assert group["Status"] == "5.6.7"
+
+
+async def test_what_this_host_cannot_carry_the_next_one_gets(world: World) -> None:
+    first, second = world.server(extensions=()), world.server(extensions=("SMTPUTF8", "8BITMIME"))
+    world.mx("example.net", (10, first), (20, second))
+    assert await world.deliver(message(BOB, "bücher@example.net", smtputf8=True)) == ()
+    assert [mail.recipients for mail in (*first.transactions, *second.transactions)] == [
+        (BOB,),
+        ("bücher@example.net",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "sizes", "sessions"),
+    [
+        ("RCPTMAX=20", [20, 20, 10], 1),
+        ("MAILMAX=2 RCPTMAX=10", [10, 10, 10, 10, 10], 3),
+        ("MAILMAX=1 RCPTMAX=1000", [50], 1),
+        ("RCPTMAX=no", [50], 1),
+    ],
+)
+async def test_limits_that_a_host_sets_are_kept(world: World, limits: str, sizes: list[int], sessions: int) -> None:
+    """RFC 9422."""
+    server = one_server(world, extensions=(f"LIMITS {limits}", "PIPELINING"))
+    assert await world.deliver(message(*(f"user{n}@example.net" for n in range(50)))) == ()
+    assert [len(mail.recipients) for mail in server.transactions] == sizes
+    assert server.sessions == sessions
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])
+async def test_chunks_carry_content_octet_for_octet(world: World, size: int) -> None:
+    """Without dots stuffed and without a line end added (RFC 3030)."""
+    server = one_server(world, extensions=("PIPELINING", "CHUNKING", "8BITMIME"))
+    content = (b"Subject: x\r\n\r\n.\r\n..\r\n" + b".\xff\r\n" * size)[:size]
+    assert await world.deliver(message(BOB, content=content)) == ()
+    (mail,) = server.transactions
+    assert (mail.content, mail.chunked) == (content, True)
+
+
 async def test_many_recipients_go_in_transactions_of_a_hundred(world: World) -> None:
     server = one_server(world)
     recipients = [f"user{n}@example.net" for n in range(250)]

@@ -5,9 +5,9 @@
         (mail,) = server.wait_for(1)
 
 Script keys: "GREETING", a verb ("EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT"), a verb
-with an address ("RCPT a@b", which goes before "RCPT"), "." (the reply to the content), or "EARLY" (a reply after the
-first octets of the content, of which no more are read then). A value is one step or a list of steps of which the
-last repeats; a step is a reply line (several lines by LF) or a Drop, Reset, Hang or Delay.
+with an address ("RCPT a@b", which goes before "RCPT"), "." (the reply to the content; ". a@b" in LMTP), or "EARLY" (a
+reply after the first octets of the content, of which no more are read then). A value is one step or a list of steps of
+which the last repeats; a step is a reply line (several lines by LF) or a Drop, Reset, Hang, Delay, Raw or Drip.
 Each session is a thread with a blocking socket: it serves tests with and without an event loop.
 """
 
@@ -18,16 +18,29 @@ import threading
 from collections.abc import Mapping
 from typing import Self
 
-from tests.support.smtp_session import Delay, Drop, Hang, Left, Reset, Script, Session, State, Step, Transaction
+from tests.support.smtp_session import (
+    Delay,
+    Drip,
+    Drop,
+    Hang,
+    Left,
+    Raw,
+    Reset,
+    Script,
+    Session,
+    State,
+    Step,
+    Transaction,
+)
 
-__all__ = ["Delay", "Drop", "Hang", "Reset", "Script", "SmtpServer", "Step", "Transaction"]
+__all__ = ["Delay", "Drip", "Drop", "Hang", "Raw", "Reset", "Script", "SmtpServer", "Step", "Transaction"]
 
 OFFERS = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 """What a destination offers unless a test says otherwise."""
 
 
 class SmtpServer:
-    """Accepts on `host:port`; `sessions`, `commands` and `transactions` tell what happened."""
+    """Accepts on `host:port`, or on the socket with the path `host`; the attributes tell what happened."""
 
     def __init__(
         self,
@@ -49,12 +62,11 @@ class SmtpServer:
         self._users = users or {}
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, port), family=family, backlog=256)
+        self._listener = _listener(host, port)
         if "EARLY" in self._script:  # or a few megabytes fit between the two
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.host = host
-        self.port: int = self._listener.getsockname()[1]
+        self.port: int = 0 if host.startswith("/") else self._listener.getsockname()[1]
         self.sessions = 0
         self.commands: list[str] = []
         """Every command line of every session, in order, credentials included."""
@@ -102,7 +114,7 @@ class SmtpServer:
                 with self._changed:
                     self.sessions += 1
                     self._open.add(connection)
-                    state = State(self.sessions, peer[0])
+                    state = State(self.sessions, peer[0] if peer else "")
                 threading.Thread(target=self._serve, args=(connection, state), daemon=True).start()
 
     def _serve(self, connection: socket.socket, state: State) -> None:
@@ -166,3 +178,13 @@ class SmtpServer:
     def knows(self, user: str, password: str) -> bool:
         """Return whether the password is the user's."""
         return self._users.get(user) == password
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    if host.startswith("/"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(host)
+        listener.listen(256)
+        return listener
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=256)

@@ -33,7 +33,26 @@ class Delay(NamedTuple):
     reply: str
 
 
-Step = str | Drop | Reset | Hang | Delay
+class Raw(NamedTuple):
+    """Send these octets and close: half a reply, say."""
+
+    octets: bytes
+
+
+class Drip(NamedTuple):
+    """Send octets one by one, each in a segment of its own, and begin again at the end if they are no whole reply."""
+
+    octets: bytes
+    seconds: float = 0.0
+    """Between two of them."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a reply, of one line."""
+        return self.octets.endswith(b"\n") and self.octets[3:4] == b" "
+
+
+Step = str | Drop | Reset | Hang | Delay | Raw | Drip
 Script = Mapping[str, Step | list[Step]]
 
 
@@ -54,6 +73,8 @@ class Transaction:
     """Octets as the client meant them: dot-unstuffed, the final CRLF kept."""
     tls: bool
     user: str | None
+    chunked: bool = False
+    """Whether it came by BDAT."""
 
 
 @dataclass
@@ -68,9 +89,11 @@ class State:
     recipients: list[str] = field(default_factory=list)
     rcpt_params: dict[str, tuple[str, ...]] = field(default_factory=dict)
     user: str | None = None
+    lmtp: bool = False
+    chunks: bytes = b""
 
     def reset(self) -> None:
-        self.sender, self.mail_params, self.recipients, self.rcpt_params = None, (), [], {}
+        self.sender, self.mail_params, self.recipients, self.rcpt_params, self.chunks = None, (), [], {}, b""
 
 
 class Left(Exception):  # noqa: N818  (an event: the client, or the script, has ended the session)
@@ -93,6 +116,8 @@ class Session:
     def run(self) -> None:
         if self.server.implicit_tls:
             self._start_tls()
+        if self.connection.family != socket.AF_UNIX:
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reply("220 destination.test ESMTP", "GREETING")
         while True:
             line = self._line()
@@ -111,6 +136,10 @@ class Session:
         lines = ["destination.test", *keywords]
         text = "\n".join(f"250{'-' if i < len(lines) - 1 else ' '}{keyword}" for i, keyword in enumerate(lines))
         self._reply(text, "EHLO")
+
+    def _do_lhlo(self, line: str) -> None:
+        self._do_ehlo(line)
+        self.state.lmtp = True
 
     def _do_helo(self, line: str) -> None:
         self.state.reset()
@@ -175,7 +204,40 @@ class Session:
             self._read()
             self._perform(early)
             self._stall()
-        content = self._content()
+        self._take(self._content())
+
+    def _do_bdat(self, line: str) -> None:
+        _, size, *last = line.split()
+        octets = self._exactly(int(size))
+        if not self.state.recipients:
+            self._reply("503 5.5.1 no valid recipients", "BDAT")
+            return
+        self.state.chunks += octets
+        if last:
+            self._take(self.state.chunks, chunked=True)
+        else:
+            self._reply("250 2.0.0 ok", "BDAT")
+
+    def _take(self, content: bytes, *, chunked: bool = False) -> None:
+        """Keep and answer a message: once, or once for each recipient if the client speaks LMTP (RFC 2033)."""
+        recipients = self.state.recipients
+        if not self.state.lmtp:
+            step = self.server.step(".")
+            self._keep(content, recipients if _is_positive(step) else [], chunked=chunked)
+            self.state.reset()
+            self._perform(step if step is not None else "250 2.0.0 queued")
+            return
+        steps = [self.server.step(f". {recipient}", ".") for recipient in recipients]
+        taken = [recipient for recipient, step in zip(recipients, steps, strict=True) if _is_positive(step)]
+        self._keep(content, taken, chunked=chunked)
+        self.state.reset()
+        for step in steps:
+            self._perform(step if step is not None else "250 2.0.0 delivered")
+
+    def _keep(self, content: bytes, recipients: list[str], *, chunked: bool) -> None:
+        """Keep a message, before the reply: a client that has its 250 finds it there."""
+        if not recipients:
+            return
         state = self.state
         transaction = Transaction(
             session=state.number,
@@ -183,18 +245,14 @@ class Session:
             helo=state.helo,
             sender=state.sender or "",
             mail_params=state.mail_params,
-            recipients=tuple(state.recipients),
+            recipients=tuple(recipients),
             rcpt_params=dict(state.rcpt_params),
             content=content,
             tls=self.secure,
             user=state.user,
+            chunked=chunked,
         )
-        step = self.server.step(".")
-        positive = step is None or (isinstance(step, str) and step[:1] == "2") or isinstance(step, Delay)
-        if positive:  # before the reply, so that a client that has its 250 finds the message here
-            self.server.received(transaction)
-        self.state.reset()
-        self._perform(step if step is not None else "250 2.0.0 queued")
+        self.server.received(transaction)
 
     def _do_rset(self, _: str) -> None:
         self.state.reset()
@@ -221,12 +279,24 @@ class Session:
                 "".join(f"{line}\r\n" for line in step.split("\n")).encode("utf-8", "surrogateescape")
             )
             return step[:1] in {"2", "3"}
+        if isinstance(step, Drip):
+            return self._drip(step)
+        if isinstance(step, Raw):
+            self.connection.sendall(step.octets)
         if isinstance(step, Hang):
             while self.connection.recv(4096):
                 pass
         if isinstance(step, Reset):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise Left
+
+    def _drip(self, step: Drip) -> bool:
+        while True:
+            for octet in step.octets:
+                self.connection.sendall(bytes([octet]))
+                time.sleep(step.seconds)
+            if step.is_whole:
+                return step.octets[:1] in {b"2", b"3"}
 
     def _stall(self) -> NoReturn:
         """Read no more; ends with the server, for a client that leaves cannot say so to a closed window."""
@@ -252,6 +322,13 @@ class Session:
         self._buffer = bytes(received[end + 5 :])
         return bytes(received[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
 
+    def _exactly(self, size: int) -> bytes:
+        received = bytearray(self._buffer)
+        while len(received) < size:
+            received += self._read()
+        self._buffer = bytes(received[size:])
+        return bytes(received[:size])
+
     def _fill(self) -> None:
         self._buffer += self._read()
 
@@ -260,6 +337,12 @@ class Session:
         if not chunk:
             raise Left
         return chunk
+
+
+def _is_positive(step: Step | None) -> bool:
+    if isinstance(step, Drip):
+        return step.is_whole and step.octets[:1] == b"2"
+    return step is None or isinstance(step, Delay) or (isinstance(step, str) and step[:1] == "2")
 
 
 def _path(line: str) -> tuple[str, tuple[str, ...]]:

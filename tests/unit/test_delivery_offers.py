@@ -70,6 +70,8 @@ def test_the_mail_command(envelope: Envelope, content: bytes, offers: Offers, ex
             b"RCPT TO:<b@c> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;B@c",
         ),
         (Recipient(address="b@c", notify=("NEVER",), orcpt="rfc822;B@c"), Offers(), b"RCPT TO:<b@c>"),
+        (Recipient(address="b@c", orcpt="utf-8;ü€@c"), EVERYTHING, b"RCPT TO:<b@c> ORCPT=utf-8;\\x{FC}\\x{20AC}@c"),
+        (Recipient(address="ü@c", orcpt="utf-8;ü@c"), EVERYTHING, "RCPT TO:<ü@c> ORCPT=utf-8;ü@c".encode()),
     ],
 )
 def test_the_rcpt_command(recipient: Recipient, offers: Offers, expected: bytes) -> None:
@@ -103,6 +105,8 @@ def test_when_smtputf8_is_needed(envelope: Envelope, content: bytes, needs: bool
         (PLAIN, b"x" * 1001, Offers(size=1000), "5.3.4"),
         (UTF8, HEADER, Offers(), "5.6.7"),
         (UTF8, HEADER, Offers(smtputf8=True), None),
+        (Envelope(sender="ü@b", recipients=(BOB,)), b"", Offers(), "5.6.7"),
+        (Envelope(sender=None, recipients=(Recipient(address="ü@b"), BOB)), b"", Offers(), None),
         (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(), "5.7.30"),
         (Envelope(sender="a@b", recipients=(BOB,), require_tls=True), b"", Offers(require_tls=True), None),
         (Envelope(sender=None, recipients=(BOB,), require_tls=True), b"", Offers(), None),

@@ -36,6 +36,8 @@ class Hosts:
         return merged([await self._of_hop(domain, hop) for hop in self._routes.hops(domain)])
 
     async def _of_hop(self, domain: str, hop: Hop) -> Found:
+        if isinstance(hop, NextHop) and hop.host.startswith("/"):
+            return Found((Target(hop, hop.host),))
         if isinstance(hop, NextHop):
             (answer,) = await self._addresses([hop.host])
             return configured(hop, answer)

@@ -18,7 +18,7 @@ from shared.errors import ConfigError
 
 T = TypeVar("T")
 
-SMTP, SMTPS = 25, 465
+PORTS = {"smtp": 25, "smtps": 465, "lmtp": 24}
 """The ports of next hops that name none; implicit TLS is RFC 8314."""
 
 
@@ -39,6 +39,8 @@ class NextHop(msgspec.Struct, frozen=True):
     """A file with a certificate of ours for this host, and its key unless `key` names another file."""
     key: str | None = None
     source: Source = Source()
+    lmtp: bool = False
+    """Speak LMTP (RFC 2033). Then `host` may also be the path of a socket, which begins with "/"."""
 
 
 class ByMx(msgspec.Struct, frozen=True):
@@ -112,7 +114,7 @@ def _next_hops(value: str | tuple[str, ...] | Hosted) -> tuple[str, ...]:
 
 
 def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -> Hop:
-    """Read "mx", "host:port", "[address]:port" or an smtp:// or smtps:// URL. Raise ConfigError naming `key`.
+    """Read "mx", "host:port", "[address]:port" or an smtp://, smtps:// or lmtp:// URL. Raise ConfigError naming `key`.
 
     A URL may have a user, never a password, and `?tls=POLICY&ca=FILE&cert=FILE&key=FILE&source=ADDRESS&helo=NAME`. A
     user or smtps:// means `verify` unless it says otherwise: a password is not for whoever answers.
@@ -122,7 +124,7 @@ def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -
     try:
         if "://" in text:
             return _from_url(text, route, default.source)
-        host, number = _host_and_port(text, SMTP)
+        host, number = _host_and_port(text, PORTS["smtp"])
         return NextHop(host, number, source=default.source)
     except ValueError as error:
         shown = f"…@{text.rpartition('@')[2]}" if "@" in text else text  # before it may stand a password
@@ -134,14 +136,16 @@ def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -
 
 def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     url = urlsplit(text)
-    if url.scheme not in {"smtp", "smtps"}:
+    if url.scheme not in PORTS:
         raise ValueError(f"unknown scheme {url.scheme}://")
     if url.password is not None:
         raise ValueError("a password does not belong here but in delivery.route_passwords")
+    if url.scheme == "lmtp" and not url.netloc and len(url.path) > 1 and not url.query and not url.fragment:
+        return NextHop(unquote(url.path), 0, tls=Policy(Tls.NONE), lmtp=True)
     if url.path not in {"", "/"} or url.fragment:
         raise ValueError("nothing may follow the port but ?tls=, ca=, cert=, key=, source= and helo=")
     implicit = url.scheme == "smtps"
-    host, number = _host_and_port(url.netloc.rpartition("@")[2], SMTPS if implicit else SMTP)
+    host, number = _host_and_port(url.netloc.rpartition("@")[2], PORTS[url.scheme])
     user = unquote(url.username) if url.username else None
     options = _options(url)
     unsaid = Policy(Tls.VERIFY) if implicit or user else None
@@ -164,6 +168,7 @@ def _from_url(text: str, route: str | None, source: Source) -> NextHop:
         certificate=options.get("cert"),
         key=options.get("key"),
         source=source,
+        lmtp=url.scheme == "lmtp",
     )
 
 

@@ -115,7 +115,7 @@ class Client:
             if hop.implicit_tls:
                 _check(smtp, tls, target.protection)
             phase = "EHLO"
-            await _hello(smtp)
+            await _hello(smtp, lmtp=hop.lmtp)
             if tls is not Tls.NONE and not hop.implicit_tls:
                 phase = "STARTTLS"
                 if smtp.supports_extension("starttls"):
@@ -133,12 +133,13 @@ class Client:
         if smtp.transport is None:
             return Failure(Reply(451, "4.4.2", f"session with {hop.host} ended at {phase}"))
         transport = cast("asyncio.Transport", smtp.transport)
-        return Session(transport, hop.host, Offers.of(smtp.esmtp_extensions), self._timeouts)
+        offers = Offers.of(smtp.esmtp_extensions)._replace(lmtp=hop.lmtp)
+        return Session(transport, hop.host, offers, self._timeouts)
 
     async def _start_tls(self, smtp: aiosmtplib.SMTP, target: Target, tls: Tls) -> None:
         await smtp.starttls(tls_context=self._contexts.of(tls, target.hop))
         _check(smtp, tls, target.protection)
-        await _hello(smtp)  # what was offered in clear is void (RFC 3207 section 4.2)
+        await _hello(smtp, lmtp=target.hop.lmtp)  # what was offered in clear is void (RFC 3207 section 4.2)
 
 
 def _check(smtp: aiosmtplib.SMTP, tls: Tls, protection: Protection) -> None:
@@ -173,7 +174,10 @@ def _is_distrust(error: Exception) -> bool:
     )
 
 
-async def _hello(smtp: aiosmtplib.SMTP) -> None:
+async def _hello(smtp: aiosmtplib.SMTP, *, lmtp: bool = False) -> None:
+    if lmtp:
+        await _lhlo(smtp)
+        return
     try:
         await smtp.ehlo()
     except aiosmtplib.SMTPHeloError as error:
@@ -183,6 +187,14 @@ async def _hello(smtp: aiosmtplib.SMTP) -> None:
             await smtp.helo()
             return
         raise
+
+
+async def _lhlo(smtp: aiosmtplib.SMTP) -> None:
+    """Greet in LMTP, which aiosmtplib does not know (RFC 2033 section 4.1)."""
+    response = await smtp.execute_command(b"LHLO", (smtp.local_hostname or "localhost").encode())
+    if response.code != 250:
+        raise aiosmtplib.SMTPHeloError(response.code, response.message)
+    smtp.last_ehlo_response = response
 
 
 def _refusal(error: Exception, phase: str, host: str) -> Reply:

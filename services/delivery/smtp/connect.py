@@ -18,6 +18,7 @@ class Way(NamedTuple):
     """Where to connect to, and the address of ours to come from; None leaves that to the system."""
 
     address: str
+    """IPv4, IPv6, or the path of a socket."""
     port: int
     source: str | None = None
 
@@ -72,13 +73,16 @@ async def _first(
 
 
 async def _connect(way: Way, seconds: float) -> socket.socket | Unreachable:
-    connection = socket.socket(socket.AF_INET6 if ":" in way.address else socket.AF_INET, socket.SOCK_STREAM)
+    inside = way.address.startswith("/")
+    family = socket.AF_UNIX if inside else socket.AF_INET6 if ":" in way.address else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
         if way.source is not None:
             _bind(connection, way.source)
         async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(connection, (way.address, way.port))
+            to = way.address if inside else (way.address, way.port)
+            await asyncio.get_running_loop().sock_connect(connection, to)
     except TimeoutError:
         connection.close()
         return Unreachable(f"{way} timed out")
@@ -88,7 +92,8 @@ async def _connect(way: Way, seconds: float) -> socket.socket | Unreachable:
     except BaseException:
         connection.close()
         raise
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not inside:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 

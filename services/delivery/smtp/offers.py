@@ -26,6 +26,8 @@ class Offers(NamedTuple):
     """At most so many in one transaction (LIMITS RCPTMAX, RFC 9422)."""
     transactions: int | None = None
     """At most so many in one session (LIMITS MAILMAX)."""
+    lmtp: bool = False
+    """It answers the content once for each recipient (RFC 2033)."""
 
     @classmethod
     def of(cls, keywords: Mapping[str, str]) -> "Offers":
@@ -55,10 +57,19 @@ def _limits(text: str) -> dict[str, int | None]:
     return {name: _number(value) for name, _, value in pairs}
 
 
+def carries(recipient: Recipient, offers: Offers) -> bool:
+    """Tell whether the host takes such an address. Domains are A-labels here: only a local part can be too much."""
+    return offers.smtputf8 or recipient.address.isascii()
+
+
 def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
     """Tell whether an address or the header goes beyond ASCII (RFC 6531 section 3.1), whatever was declared."""
-    addresses = (envelope.sender or "", *(recipient.address for recipient in envelope.recipients))
-    if not all(address.isascii() for address in addresses):
+    return not all(recipient.address.isascii() for recipient in envelope.recipients) or _is_utf8(envelope, content)
+
+
+def _is_utf8(envelope: Envelope, content: bytes) -> bool:
+    """Tell whether a message is internationalised whoever gets it."""
+    if envelope.sender is not None and not envelope.sender.isascii():
         return True
     if not envelope.smtputf8:
         return False
@@ -68,8 +79,8 @@ def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
 
 def objection(envelope: Envelope, content: bytes, offers: Offers, host: str) -> Reply | None:
     """Return why this message cannot go to a host with these offers, or None; asking the host would say no more."""
-    if not offers.smtputf8 and needs_smtputf8(envelope, content):
-        return Reply(553, "5.6.7", f"an address or the header is not ASCII, and {host} lacks SMTPUTF8")
+    if not offers.smtputf8 and _is_utf8(envelope, content):
+        return Reply(553, "5.6.7", f"the sender or the header is not ASCII, and {host} lacks SMTPUTF8")
     if envelope.require_tls and envelope.sender is not None and not offers.require_tls:
         return Reply(550, "5.7.30", f"REQUIRETLS support is required, and {host} lacks it")
     if offers.size is not None and len(content) > offers.size:
@@ -101,5 +112,13 @@ def rcpt_line(recipient: Recipient, offers: Offers) -> bytes:
     if offers.dsn and recipient.notify:
         parts.append(f"NOTIFY={','.join(recipient.notify)}")
     if offers.dsn and recipient.orcpt:
-        parts.append(f"ORCPT={recipient.orcpt}")
+        parts.append(f"ORCPT={_orcpt(recipient)}")
     return " ".join(parts).encode()
+
+
+def _orcpt(recipient: Recipient) -> str:
+    """Return ORCPT in ASCII, unless the recipient itself needs SMTPUTF8 (RFC 6533 section 3, utf-8-addr-xtext)."""
+    orcpt = recipient.orcpt or ""
+    if orcpt.isascii() or not recipient.address.isascii():
+        return orcpt
+    return "".join(each if each.isascii() else f"\\x{{{ord(each):X}}}" for each in orcpt)

@@ -55,6 +55,8 @@ class Transaction:
         self._heard = 0
         self._asked = 0
         """Recipients whose RCPT has been answered."""
+        self._delivered = 0
+        """Of the accepted ones, those for whom the content has been answered (LMTP)."""
         self._accepted: list[Recipient] = []
         self._mail_refused = False
         self._uploading = False
@@ -118,7 +120,8 @@ class Transaction:
 
     def _farewell(self, reply: Reply) -> None:
         if self._uploading and not self._empty:
-            self._answer_accepted(reply)
+            self._content_answered(reply)
+            self.doubtful = not self.done
         self.broken, self.broken_by_host, self.done = reply, True, True
 
     def _command_answered(self, phase: Phase, reply: Reply) -> None:
@@ -150,10 +153,10 @@ class Transaction:
             if not self._mail_refused:
                 self._answer_accepted(reply)
             self._finish(reset=not self._mail_refused)
-        elif not self._accepted:  # RFC 2920 section 3.1
+        elif not self._accepted and not self._offers.lmtp:  # RFC 2920 section 3.1
             self._empty = True
-        elif self._mail_refused:
-            self.broke(Reply(451, "4.5.0", "MAIL was refused, and RCPT and DATA accepted"))
+        elif self._mail_refused or not self._accepted:
+            self.broke(Reply(451, "4.5.0", "DATA was accepted after MAIL or every RCPT was refused"))
 
     def _look_ahead(self) -> None:
         """Finish if there is no sense in what would be sent next."""
@@ -163,7 +166,12 @@ class Transaction:
             self._finish(reset=True)
 
     def _content_answered(self, reply: Reply) -> None:
-        if not self._empty:
+        if self._offers.lmtp:
+            self.answers[self._accepted[self._delivered]] = reply
+            self._delivered += 1
+            if self._delivered < len(self._accepted):
+                return
+        elif not self._empty:
             self._answer_accepted(reply)
         self._finish(reset=self._offers.chunking and reply.code >= 400)  # RFC 3030 section 2
 
