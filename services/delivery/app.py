@@ -64,7 +64,7 @@ def build(
         return handler, config.delivery.attempt_timeout + SETTLING_SECONDS, isolated(config) if isolated else None
 
     handler, timeout, alone = handlers(config)
-    settings = Settings(config.delivery.concurrency, timeout)
+    settings = Settings(config.delivery.concurrency, timeout, config.delivery.buffer)
     worker = Worker(broker, Stage.DELIVER, handler, settings, isolated=alone, clock=clock)
 
     def prepare(new: Config) -> Swap:

@@ -41,6 +41,18 @@ class Subscription(Protocol):
         """Iterate over what arrives."""
         ...
 
+    @property
+    def prefetch(self) -> int:
+        """How many may be unsettled at a time; what it was at first again after a reconnection."""
+        ...
+
+    async def allow(self, prefetch: int) -> None:
+        """Have so many unsettled at a time from now on, not fewer than at first; what is in hand stays.
+
+        Never raises: while the broker is away, nothing changes.
+        """
+        ...
+
     async def cancel(self) -> None:
         """Take no more: hand back what nobody has begun to handle, and end the iteration."""
         ...

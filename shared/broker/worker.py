@@ -8,11 +8,13 @@ handler are counted in the item and retried on the stage's own ladder; what keep
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from shared import log, metrics, wire
+from shared.broker.load import Bounds, Hand, prefetch_for
 from shared.broker.port import Broker, Received, Subscription
 from shared.broker.topology import COMES_BACK_TO, LARGE_PREFETCH, STEPS, WORK, Stage, twin
 from shared.clock import Clock, wall_clock
@@ -23,6 +25,8 @@ ISOLATE_AFTER = 3
 """Returns without a result after which an item is handled alone in a child process: it may be killing workers."""
 PARK_AFTER = 10
 """Returns, or exceptions of the handler, after which an item is parked in mail.dead."""
+FEW = 50
+"""Items in hand of a work queue as long as nobody knows how large they are; LARGE octets each at the most."""
 HAND_BACK_TIMEOUT = 5.0
 """Seconds that drain waits for late items to be handed back, should the broker not answer."""
 _RETRY = (0.05, 5.0)
@@ -33,9 +37,19 @@ class Settings(NamedTuple):
     """How a stage works its queues."""
 
     concurrency: int
-    """Prefetch of each work queue; twins for large bodies have LARGE_PREFETCH."""
+    """Items in hand of each work queue."""
     timeout: float
     """Seconds that one item may take, below the broker's consumer timeout (BROKER.md 4)."""
+    octets: int | None = None
+    """Of items in hand, beyond which there are few at a time (load.py); None takes `concurrency` of any size at once,
+    and LARGE_PREFETCH of the twins for large bodies."""
+
+    def bounds(self) -> tuple[Bounds, Bounds]:
+        """Return those of a work queue and of its twin."""
+        if self.octets is None:
+            return Bounds(self.concurrency, self.concurrency), Bounds(LARGE_PREFETCH, LARGE_PREFETCH)
+        first, large = min(FEW, self.concurrency), min(LARGE_PREFETCH, self.concurrency)
+        return Bounds(first, self.concurrency), Bounds(large, self.concurrency)
 
 
 class _Outcome(NamedTuple):
@@ -104,9 +118,11 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._log = log.get(stage=str(stage))
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: dict[Subscription, Bounds] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._consumers: set[asyncio.Task[None]] = set()
+        self._octets = 0
+        """Of everything in hand."""
         self._alone = asyncio.Lock()
         self._draining = False
 
@@ -118,15 +134,16 @@ class Worker:
 
     async def run(self) -> None:
         """Consume until `drain` is called."""
+        normal, large = self._settings.bounds()
         for queue in WORK[self._stage]:
-            for name, prefetch in ((queue, self._settings.concurrency), (twin(queue), LARGE_PREFETCH)):
-                subscription = await self._broker.subscribe(name, prefetch)
-                self._subscriptions.append(subscription)
+            for name, bounds in ((queue, normal), (twin(queue), large)):
+                subscription = await self._broker.subscribe(name, bounds.first)
+                self._subscriptions[subscription] = bounds
                 if self._draining:
                     await subscription.cancel()
                     return
         async with asyncio.TaskGroup() as group:
-            self._consumers = {group.create_task(self._consume(each)) for each in self._subscriptions}
+            self._consumers = {group.create_task(self._consume(*each)) for each in self._subscriptions.items()}
 
     async def drain(self, grace: float) -> None:
         """Take no more, let what is in hand finish for `grace` seconds, hand the rest back."""
@@ -143,11 +160,26 @@ class Worker:
             if late:
                 await asyncio.wait(late, timeout=HAND_BACK_TIMEOUT)
 
-    async def _consume(self, subscription: Subscription) -> None:
+    async def _consume(self, subscription: Subscription, bounds: Bounds) -> None:
+        hand = Hand(0, 0)
+
+        def hold(bodies: int, octets: int, _: object = None) -> None:
+            nonlocal hand
+            hand = Hand(hand.bodies + bodies, hand.octets + octets)
+            self._octets += octets
+
         async for received in subscription:
+            size = len(received.body)
+            hold(1, size)
             task = asyncio.create_task(self._work(received))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(hold, -1, -size))
+            if self._settings.octets is not None:
+                prefetch = subscription.prefetch
+                wanted = prefetch_for(prefetch, bounds, hand, self._octets, self._settings.octets)
+                if wanted != prefetch:
+                    await subscription.allow(wanted)
 
     async def _work(self, received: Received) -> None:
         with metrics.in_hand.labels(self._stage).track_inprogress():

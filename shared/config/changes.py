@@ -15,6 +15,7 @@ FIXED = (
     "delivery.dnssec",
     "screener.concurrency",
     "delivery.concurrency",
+    "delivery.buffer",
     "auth.max_failures_per_address",
     "auth.max_failures_per_account",
     "auth.failure_delay",

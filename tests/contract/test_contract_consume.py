@@ -105,6 +105,32 @@ async def test_prefetch_bounds_what_is_unsettled(harness: Harness) -> None:
     await taking
 
 
+async def test_prefetch_may_change_while_some_are_in_hand(harness: Harness) -> None:
+    """More are taken at once; fewer from the next that is settled on, and none in hand is lost for it."""
+    await fill(harness, 12)
+    subscription = await (await harness.open(User.SCREENER)).subscribe(Place.SCREEN, 2)
+    found: list[Received] = []
+    taking = asyncio.create_task(collect(subscription, found))
+    await until(lambda: len(found) == 2, "two are taken")
+    await subscription.allow(3)
+    await subscription.allow(5)
+    assert subscription.prefetch == 5
+    await until(lambda: len(found) == 5, "three more are taken")
+    await until_depth(harness, Place.SCREEN, 7)
+    await subscription.allow(2)
+    assert subscription.prefetch == 2
+    for received in found[:5]:
+        assert not received.lost
+        await received.ack()
+    await until(lambda: len(found) == 7, "two more are taken")
+    await until_depth(harness, Place.SCREEN, 5)
+    assert len(found) == 7
+    await subscription.allow(9)
+    await until(lambda: len(found) == 12, "the rest is taken")
+    await subscription.cancel()
+    await taking
+
+
 async def test_cancel_hands_back_what_nobody_began(harness: Harness) -> None:
     """What is in hand may still be settled; the rest is another worker's at once."""
     await fill(harness, 5)

@@ -179,6 +179,13 @@ class TracingSubscription:
                 await self._tracing.taken()
             yield TracingReceived(received, self._tracing)
 
+    @property
+    def prefetch(self) -> int:
+        return self._subscription.prefetch
+
+    async def allow(self, prefetch: int) -> None:
+        await self._subscription.allow(prefetch)
+
     async def cancel(self) -> None:
         await self._subscription.cancel()
 
@@ -510,3 +517,24 @@ def test_every_stage_has_its_queues() -> None:
         Stage.SCREEN: Place.SCREEN,
         Stage.DELIVER: Place.DELIVER,
     }
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(10, 200), (10_000, 50)])
+async def test_many_small_items_are_in_hand_and_few_large_ones(broker: SqliteBroker, size: int, at_once: int) -> None:
+    """What is in memory is bounded in octets, not only in messages."""
+    in_hand: list[Message] = []
+    go_on = asyncio.Event()
+
+    async def handler(message: Message) -> Sequence[Send]:
+        in_hand.append(message)
+        await go_on.wait()
+        return []
+
+    await broker.publish([to(Place.DELIVER, make_message(content=b"x" * size)) for _ in range(300)])
+    settings = Settings(concurrency=200, timeout=PATIENCE, octets=400_000)
+    async with working(Worker(broker, Stage.DELIVER, handler, settings)):
+        await until(lambda: len(in_hand) == at_once, "as many as may be are in hand")
+        await asyncio.sleep(0.1)
+        assert len(in_hand) == at_once
+        go_on.set()
+        await until(lambda: len(in_hand) == 300, "the others follow")

@@ -13,6 +13,7 @@ from services.delivery.smtp.replies import Garbage, Reader
 from services.delivery.smtp.transaction import Phase, Transaction
 from shared.smtp.reply import Reply
 
+NOTHING = memoryview(b"")
 BLOCK = 64 * 1024
 """Octets written at a time; each must leave within the block time-out."""
 CLOSING_SECONDS = 5.0
@@ -62,7 +63,7 @@ class Session(asyncio.Protocol):
         self._transaction: Transaction | None = None
         self._ended: asyncio.Future[None] | None = None
         """Set when the transaction is done, or the host has answered QUIT."""
-        self._to_write = memoryview(b"")
+        self._to_write = NOTHING
         self._may_write = True
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -136,6 +137,8 @@ class Session(asyncio.Protocol):
         while self._to_write and self._may_write and self.alive:
             block, self._to_write = self._to_write[:BLOCK], self._to_write[BLOCK:]
             self._transport.write(block)
+        if not self._to_write:
+            self._to_write = NOTHING  # an empty view of the content would keep all of it
         self._wait()
 
     def _wait(self) -> None:
@@ -245,6 +248,6 @@ class Session(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; what is still to be written is not waited for."""
-        self._to_write = memoryview(b"")
+        self._to_write = NOTHING
         self._stop_timer()
         self._transport.abort()

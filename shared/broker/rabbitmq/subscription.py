@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiormq import Channel, Connection
 from aiormq.abc import DeliveredMessage
@@ -64,18 +64,24 @@ class RabbitReceived:
             pass
 
 
+class _Consumer(NamedTuple):
+    tag: str
+    prefetch: int
+
+
 class RabbitSubscription:
     """The deliveries of one queue."""
 
     def __init__(self, link: Link, queue: str, prefetch: int, settings: Settings) -> None:
         self._link = link
         self._queue = queue
-        self._prefetch = prefetch
+        self._first = prefetch
         self._settings = settings
         self._log = log.get(queue=queue)
         self._arrived: asyncio.Queue[RabbitReceived | None] = asyncio.Queue()
         self._channel: Channel | None = None
-        self._tag: str | None = None
+        self._consumers: list[_Consumer] = []
+        """RabbitMQ fixes a consumer's prefetch when it begins: whoever wants more begins another one."""
         self._tried = asyncio.Event()
         self._stopped = asyncio.Event()
         self._cancelled = False
@@ -106,14 +112,37 @@ class RabbitSubscription:
             if not received.lost:
                 return received
 
+    @property
+    def prefetch(self) -> int:
+        """How many may be unsettled at a time."""
+        return sum(consumer.prefetch for consumer in self._consumers) or self._first
+
+    async def allow(self, prefetch: int) -> None:
+        """Have so many unsettled at a time from now on, not fewer than at first."""
+        channel, more = self._channel, prefetch - self.prefetch
+        if channel is None or channel.is_closed or self._cancelled:
+            return
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                if more > 0:
+                    await self._begin_consumer(channel, more)
+                    if self._cancelled:
+                        await self._end_consumers(channel, 0)
+                else:
+                    await self._end_consumers(channel, max(prefetch, self._first))
+        except BaseException as error:  # the channel closes, and is opened again
+            if not is_ours(error):
+                raise
+            self._log.warning("prefetch unchanged", reason=explain(error))
+
     async def cancel(self) -> None:
         """Take no more; what is in somebody's hand may still be settled."""
         self._cancelled = True
         await self._stop_task()
-        if self._channel is not None and not self._channel.is_closed and self._tag is not None:
+        if self._channel is not None and not self._channel.is_closed:
             with contextlib.suppress(Exception):
-                await self._channel.basic_cancel(self._tag, timeout=self._settings.connect_timeout)
-        self._tag = None
+                await self._end_consumers(self._channel, 0)
+        self._consumers.clear()
         while not self._arrived.empty():
             received = self._arrived.get_nowait()
             if received is not None:
@@ -160,14 +189,24 @@ class RabbitSubscription:
             channel = await open_channel(connection, confirms=False)
             try:
                 channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
-                await channel.basic_qos(prefetch_count=self._prefetch)
-                consumed = await channel.basic_consume(self._queue, self._on_message)
+                self._channel, self._consumers = channel, []
+                await self._begin_consumer(channel, self._first)
             except BaseException:
                 with contextlib.suppress(Exception):
                     await channel.close(timeout=self._settings.connect_timeout)
                 raise
-        self._channel, self._tag = channel, consumed.consumer_tag
         return channel
+
+    async def _begin_consumer(self, channel: Channel, prefetch: int) -> None:
+        await channel.basic_qos(prefetch_count=prefetch)
+        consumed = await channel.basic_consume(self._queue, self._on_message)
+        if channel is self._channel and consumed.consumer_tag is not None:
+            self._consumers.append(_Consumer(consumed.consumer_tag, prefetch))
+
+    async def _end_consumers(self, channel: Channel, prefetch: int) -> None:
+        """End the last ones until the rest may have so many at a time."""
+        while self._consumers and self.prefetch > prefetch:
+            await channel.basic_cancel(self._consumers.pop().tag, timeout=self._settings.connect_timeout)
 
     async def _until_lost(self, channel: Channel) -> str:
         """Wait until the channel closes, or RabbitMQ cancels the consumer (its queue was deleted, or moved)."""

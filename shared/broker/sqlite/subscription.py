@@ -40,7 +40,8 @@ class SqliteSubscription:
     def __init__(self, writer: Writer, queue: str, prefetch: int, clock: Clock, touched: Callable[[str], None]) -> None:
         self._writer = writer
         self._queue = queue
-        self._prefetch = prefetch
+        self.prefetch = prefetch
+        """How many are leased at a time."""
         self._clock = clock
         self._touched = touched
         self._ahead: deque[Leased] = deque()
@@ -81,6 +82,11 @@ class SqliteSubscription:
             if not self._dry:
                 self._look.set()
 
+    async def allow(self, prefetch: int) -> None:
+        """Lease so many at a time from now on."""
+        self.prefetch = prefetch
+        self.notify()
+
     async def cancel(self) -> None:
         """Take no more: hand back what nobody has begun to handle, and end the iteration."""
         self._cancelled = True
@@ -117,7 +123,7 @@ class SqliteSubscription:
         while True:
             await self._look.wait()
             self._look.clear()
-            room = self._prefetch - len(self._in_hand) - len(self._ahead)
+            room = self.prefetch - len(self._in_hand) - len(self._ahead)
             if self._cancelled:
                 return
             if room <= 0:
