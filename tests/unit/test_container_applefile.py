@@ -39,6 +39,9 @@ PROGRAM = "application/x-msdownload"
             applefile(DOUBLE, (RESOURCES, EXE), (NAME, b"a")), [(("a",), [PROGRAM])], id="a program for resources"
         ),
         pytest.param(
+            applefile(SINGLE, (NAME, b"x"), (DATA, b""), (RESOURCES, EXE)), [(("x",), [PROGRAM])], id="no data"
+        ),
+        pytest.param(
             applefile(DOUBLE, (NAME, b"x.exe"), (RESOURCES, b"")), [(("x.exe",), ["application/x-empty"])], id="double"
         ),
     ],
