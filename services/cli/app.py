@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import broker, check, dkim, quarantine, queue, screen, stages, user
+from services.cli import broker, check, dkim, quarantine, queue, screen, stages, tls_report, user
 from services.cli.common import FAILED, USAGE
 from shared import log
 from shared.config.model import Log, LogFormat
@@ -24,6 +24,7 @@ app = typer.Typer(
 stages.add_to(app)
 check.add_to(app)
 screen.add_to(app)
+tls_report.add_to(app)
 app.add_typer(user.app, name="user")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(queue.app, name="queue")

@@ -31,7 +31,7 @@ from tests.support.cli import Done, configured, sluice
 from tests.support.processes import ROOT
 
 COMMANDS = [
-    *(["up"], ["ingress"], ["screener"], ["delivery"], ["demo"], ["check"], ["screen"]),
+    *(["up"], ["ingress"], ["screener"], ["delivery"], ["demo"], ["check"], ["screen"], ["tls-report"]),
     *(["user", "add"], ["user", "remove"], ["user", "list"], ["queue", "status"], ["queue", "rescreen"]),
     *(["queue", command] for command in ("list", "show", "flush", "hold", "resume", "bounce")),
     *(["quarantine", command] for command in ("list", "show", "release", "delete", "reindex")),
