@@ -37,6 +37,7 @@ WORDINGS: tuple[tuple[Cause, tuple[str, ...]], ...] = (
         (
             r"\bstarttls\b.*(?:first|required)",
             r"\brequiretls\b",
+            r"answered starttls|mta-sts|\bdane\b|\btlsa\b|\bcertificate",
             r"\b(?:tls|ssl|encryption|encrypted)\b[^.;]{0,30}(?:required|mandatory|needed|only)",
             r"\brequires? (?:tls|ssl|encrypt)",
         ),
@@ -96,7 +97,8 @@ WORDINGS: tuple[tuple[Cause, tuple[str, ...]], ...] = (
             r"\bptr\b",
             r"\brdns\b",
             r"\bfcrdns\b",
-            r"\b[eh][eh]lo\b",
+            r"\b(?:helo|ehlo)\b[^:;]{0,40}(?:reject|invalid|resolv|denied|refus)",
+            r"(?:invalid|bad) (?:helo|ehlo)\b",
             "no smtp service",
             "weren't sent",
             r"\b(?:your |sending )?ip\b[^;]{0,60}(?:block|reject|denied|refused|not (?:allow|accept|in white))",
