@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from services.delivery.retry import SPREAD, Age, Plan, delay_is_due, next_try, not_before_busy
 from shared.config.model import Delivery
+from tests.support.effort import effort
 
 PLAN = Plan(schedule=(60, 300, 3600), lifetime=10_000, delay_warning=1000)
 T = 50_000.0
@@ -55,6 +56,7 @@ def test_no_warning_makes_no_try() -> None:
     assert next_try(PLAN._replace(delay_warning=0), Age(T, 2, warns=True), T, 0.5) == T + 3600
 
 
+@effort(200)
 @given(PLANS, st.integers(0, 10_000), st.floats(0, 2e6), JITTER, st.booleans())
 def test_the_next_try_is_later_and_within_the_lifetime(
     plan: Plan, attempt: int, since: float, jitter: float, warns: bool
@@ -67,6 +69,7 @@ def test_the_next_try_is_later_and_within_the_lifetime(
         assert found <= T + since + max(plan.schedule) * (1 + SPREAD / 2)
 
 
+@effort(200)
 @given(PLANS, JITTER, st.booleans())
 def test_every_plan_ends_with_one_try_at_the_end(plan: Plan, jitter: float, warns: bool) -> None:
     """However the ladder is configured: only so many tries, the last of them as the lifetime ends."""
@@ -77,6 +80,7 @@ def test_every_plan_ends_with_one_try_at_the_end(plan: Plan, jitter: float, warn
     assert (T + plan.delay_warning in tries) or not (warns and 0 < plan.delay_warning < plan.lifetime)
 
 
+@effort(200)
 @given(JITTER, JITTER)
 def test_jitter_spreads_a_wait_by_a_tenth(one: float, other: float) -> None:
     found = [next_try(PLAN, Age(T, 1), T, jitter) or 0.0 for jitter in (one, other)]

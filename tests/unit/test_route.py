@@ -59,6 +59,7 @@ def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
     "text",
     [
         "",
+        ".",
         ":25",
         "host:0",
         "host:70000",

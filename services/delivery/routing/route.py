@@ -188,6 +188,8 @@ def _host_and_port(text: str, default: int) -> tuple[str, int]:
     if match is None:
         raise ValueError("no host")
     host = (match[1] or match[2]).lower().removesuffix(".")
+    if not host:
+        raise ValueError("no host")
     if ":" in host:
         host = str(ipaddress.IPv6Address(host))
     number = int(match[3] or default)
