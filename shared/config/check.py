@@ -195,6 +195,17 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
             )
 
 
+def _signing(config: Config, _: Facts) -> Iterator[Problem]:
+    names = [(entry.domain, entry.selector) for entry in config.delivery.dkim]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            reason = f"domain and selector of delivery.dkim[{names.index(name)}]: one of the two keys cannot be in DNS"
+            yield Problem(Severity.ERROR, f"delivery.dkim[{index}]", reason, "give each key a selector of its own")
+    if config.delivery.arc is not None and not config.ingress.authentication.verify:
+        reason = "seals nothing: there are no results without ingress.authentication.verify"
+        yield Problem(Severity.WARNING, "delivery.arc", reason, "set it to true")
+
+
 def _screener(config: Config, _: Facts) -> Iterator[Problem]:
     for flaw in flaws(config.screener):
         yield Problem(Severity.ERROR, *flaw)
@@ -212,5 +223,6 @@ CHECKS: tuple[Check, ...] = (
     _effects,
     _limits,
     _routes,
+    _signing,
     _screener,
 )

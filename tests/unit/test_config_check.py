@@ -7,8 +7,8 @@ import pytest
 
 from shared.config.check import covers, problems
 from shared.config.findings import Facts, Problem, Severity
-from shared.config.model import Auth, Config, Delivery, Hosted, Listener, Mode, Quarantine, Relay, Tls
-from shared.config.strangers import Dnsbl, Rate
+from shared.config.model import Arc, Auth, Config, Delivery, Dkim, Hosted, Listener, Mode, Quarantine, Relay, Tls
+from shared.config.strangers import Authentication, Dnsbl, Rate
 from shared.config.units import Duration, Size
 
 GOOD = Config(
@@ -126,7 +126,12 @@ def test_a_listener_without_proxy_from_beside_one_with_it() -> None:
     assert (problem.severity, problem.key) == (Severity.WARNING, "ingress.listener[1].proxy_from")
 
 
+DKIM = Dkim(domain="a.example", selector="s", key="k")
+ARC = Arc(domain="a.example", selector="s", key="k")
+
 PROBLEMS: list[tuple[Config, Severity, str, str]] = [
+    (changed(delivery={"dkim": (DKIM, DKIM)}), Severity.ERROR, "delivery.dkim[1]", "of delivery.dkim[0]"),
+    (changed(delivery={"arc": ARC}), Severity.WARNING, "delivery.arc", "seals nothing"),
     (
         relay(hosted={"example.org": Hosted(next_hop=("mx",), verify="call-out")}, own_addresses=("192.0.2.1",)),
         Severity.ERROR,
@@ -246,6 +251,8 @@ def test_each_problem(config: Config, severity: Severity, key: str, reason: str)
     "config",
     [
         relay(hosted={"example.org": "mx"}, own_addresses=("192.0.2.1",)),
+        changed(delivery={"dkim": (DKIM, Dkim(domain="a.example", selector="s2", key="k"))}),
+        changed(delivery={"arc": ARC}, ingress={"authentication": Authentication(verify=True)}),
         changed(tls={"certificate": "both.pem"}),
         changed(relay={"postmaster": "p@a.example", "hosted": {}}, delivery={"route": {"*": "smtp://h"}}),
         changed(relay={"postmaster": "p@b.a.example", "hosted": {".a.example": "h"}}),

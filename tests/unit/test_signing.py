@@ -139,6 +139,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_keys(Config(delivery=Delivery(dkim=(entry,))))
 
 
+def test_seals_need_an_rsa_key(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(make_key("ed25519"))
+    arc = Arc(domain="a.org", selector="s", key=str(tmp_path / "key.pem"))
+    with pytest.raises(ConfigError, match=r"^delivery\.arc\.key: .*not RSA, all that verifiers of ARC know"):
+        read_keys(Config(delivery=Delivery(arc=arc)))
+
+
 def test_several_keys_of_a_domain_all_sign(tmp_path: Path) -> None:
     for kind in ("rsa", "ed25519"):
         (tmp_path / kind).write_bytes(make_key(kind))

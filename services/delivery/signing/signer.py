@@ -15,6 +15,7 @@ from services.delivery.signing.keys import SigningKey, read_key
 from services.delivery.signing.names import names_to_sign
 from shared import log
 from shared.config.model import Config
+from shared.errors import ConfigError
 from shared.mailauth.author import NoAuthor, author_domain
 from shared.mailauth.fields import Field, Parts, split
 from shared.mailauth.signed import hash_body
@@ -55,7 +56,10 @@ def read_keys(config: Config) -> Keys:
     arc = config.delivery.arc
     if arc is None:
         return Keys(dkim)
-    return Keys(dkim, SigningKey(arc.domain, arc.selector, read_key("delivery.arc.key", arc.key)))
+    key = SigningKey(arc.domain, arc.selector, read_key("delivery.arc.key", arc.key))
+    if key.algorithm != "rsa-sha256":
+        raise ConfigError(f"delivery.arc.key: {arc.key}: not RSA, all that verifiers of ARC know; name an RSA key")
+    return Keys(dkim, key)
 
 
 def dkim_keys(keys: Keys, item: Item, author: str | NoAuthor, postmaster: str) -> tuple[DkimKey, ...]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from services.ingress.mailauth.dkim_record import Dkim, Key, Signature, Unusable, read_key, read_signature
@@ -40,7 +41,7 @@ class DkimFinding(NamedTuple):
     """The first octets of the signature in base64, which tell two of one domain apart (RFC 6008)."""
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
     """A signature that only the octets can still refute."""
 
     field: Field
@@ -52,9 +53,9 @@ async def verify(resolver: Resolver, parts: Parts, now: float, executor: Executo
     """Return what is found for each signature, top first; an empty list if there is none."""
     fields = [field for field in parts.fields if field.name == b"dkim-signature"][:MAX_SIGNATURES]
     read = [read_signature(field.value.decode("utf-8", "replace"), now) for field in fields]
-    keys = await asyncio.gather(*(_key(resolver, signature) for signature in read))
+    keys = await asyncio.gather(*(key_of(resolver, signature) for signature in read))
     candidates = [
-        _Candidate(field, signature, key)
+        Candidate(field, signature, key)
         for field, signature, key in zip(fields, read, keys, strict=True)
         if isinstance(signature, Signature) and not isinstance(key, Unusable)
     ]
@@ -65,7 +66,8 @@ async def verify(resolver: Resolver, parts: Parts, now: float, executor: Executo
     ]
 
 
-async def _key(resolver: Resolver, signature: Signature | Unusable) -> Key | Unusable:
+async def key_of(resolver: Resolver, signature: Signature | Unusable) -> Key | Unusable:
+    """Return the key of a signature from DNS, or why there is none."""
     if isinstance(signature, Unusable):
         return signature
     answer = await resolver.txt(signature.key_name)
@@ -76,7 +78,7 @@ async def _key(resolver: Resolver, signature: Signature | Unusable) -> Key | Unu
     return read_key(answer.records[0].decode("latin-1"), signature)
 
 
-async def _judged(candidates: Sequence[_Candidate], parts: Parts, executor: Executor) -> list[Unusable | None]:
+async def _judged(candidates: Sequence[Candidate], parts: Parts, executor: Executor) -> list[Unusable | None]:
     if sum(map(len, parts.body)) <= INLINE_OCTETS:
         return judge(candidates, parts, threading.Event())
     given_up = threading.Event()
@@ -86,7 +88,7 @@ async def _judged(candidates: Sequence[_Candidate], parts: Parts, executor: Exec
         given_up.set()  # a thread that nobody waits for any more must not keep the octets
 
 
-def judge(candidates: Sequence[_Candidate], parts: Parts, given_up: threading.Event) -> list[Unusable | None]:
+def judge(candidates: Sequence[Candidate], parts: Parts, given_up: threading.Event) -> list[Unusable | None]:
     """Return for each candidate why it does not hold, None for those that do. Needs no event loop."""
     bodies: dict[tuple[bool, int | None], BodyHash] = {}
     results = []
@@ -99,11 +101,12 @@ def judge(candidates: Sequence[_Candidate], parts: Parts, given_up: threading.Ev
     return results
 
 
-def _refuted(candidate: _Candidate, fields: Sequence[Field], digest: bytes, octets: int) -> Unusable | None:
+def _refuted(candidate: Candidate, fields: Sequence[Field], digest: bytes, octets: int) -> Unusable | None:
     signature = candidate.signature
     if digest != signature.body_hash:
         return Unusable(Dkim.FAIL, "the body has changed")
-    if not _is_signed(candidate, signed_octets(candidate.field, signature, fields)):
+    octets_signed = signed_octets(candidate.field, signature, fields)
+    if not is_signed(candidate.key, signature, hashlib.sha256(octets_signed).digest()):
         return Unusable(Dkim.FAIL, "the signature does not fit")
     if signature.length is not None and signature.length < octets:
         return Unusable(Dkim.POLICY, "l= leaves a part of the body unsigned")
@@ -119,14 +122,14 @@ def signed_octets(field: Field, signature: Signature, fields: Sequence[Field]) -
     return covered(fields, (*signature.fields, b"from"), field, relaxed=signature.relaxed_header)
 
 
-def _is_signed(candidate: _Candidate, octets: bytes) -> bool:
-    key, signature = candidate.key, candidate.signature.signature
+def is_signed(key: Key, signature: Signature, digest: bytes) -> bool:
+    """Tell whether the octets with this SHA-256 were signed with the key."""
     try:
         if isinstance(key, RSAPublicKey):
-            key.verify(signature, octets, PKCS1v15(), SHA256())
+            key.verify(signature.signature, digest, PKCS1v15(), Prehashed(SHA256()))
         else:
             # RFC 8463 section 3: the hash of the octets is what Ed25519 signs.
-            key.verify(signature, hashlib.sha256(octets).digest())
+            key.verify(signature.signature, digest)
     except InvalidSignature:
         return False
     return True

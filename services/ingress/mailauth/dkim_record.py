@@ -77,8 +77,11 @@ _CANONICAL = re.compile(r"(simple|relaxed)(?:/(simple|relaxed))?", re.IGNORECASE
 def read_signature(value: str, now: float) -> Signature | Unusable:
     """Return what a DKIM-Signature field says, given its unfolded value (RFC 6376 section 6.1.1)."""
     tags = read_tags(value)
-    if tags is None:
-        return Unusable(Dkim.NEUTRAL, "not a list of tags")
+    return Unusable(Dkim.NEUTRAL, "not a list of tags") if tags is None else signature_of(tags, now)
+
+
+def signature_of(tags: dict[str, str], now: float) -> Signature | Unusable:
+    """Return what the tags of a signature say."""
     missing = [name for name in _REQUIRED if not tags.get(name)]
     if missing:
         return Unusable(Dkim.NEUTRAL, f"no {missing[0]}= tag")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from services.ingress.mailauth.arc import ArcFinding
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dmarc import DmarcFinding
 from services.ingress.mailauth.spf import SpfFinding
@@ -24,7 +25,12 @@ class Identity(NamedTuple):
 
 
 def results_field(
-    hostname: str, identity: Identity, spf: SpfFinding, dkim: Sequence[DkimFinding], dmarc: DmarcFinding
+    hostname: str,
+    identity: Identity,
+    spf: SpfFinding,
+    dkim: Sequence[DkimFinding],
+    dmarc: DmarcFinding,
+    arc: ArcFinding,
 ) -> bytes:
     """Return the whole field with its final CRLF; what came from outside is a token or quoted."""
     lines = [_line("spf", spf.result, spf.reason, {f"smtp.{identity.property}": identity.value})]
@@ -37,6 +43,8 @@ def results_field(
         lines.append("dkim=none")
     result = f"{dmarc.result} (p={dmarc.policy})" if dmarc.policy else dmarc.result
     lines.append(_line("dmarc", result, dmarc.reason, {"header.from": dmarc.author} if dmarc.author else {}))
+    if arc.result is not None:
+        lines.append(_line("arc", arc.result, arc.reason, {}))
     return ("Authentication-Results: " + ";\r\n\t".join([hostname, *lines]) + "\r\n").encode("ascii")
 
 

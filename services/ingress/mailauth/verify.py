@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from services.ingress import replies
 from services.ingress.mailauth import dkim as dkim_verifier
+from services.ingress.mailauth.arc import ArcFinding, validate
 from services.ingress.mailauth.dkim import DkimFinding
 from services.ingress.mailauth.dkim_record import Dkim
 from services.ingress.mailauth.dmarc import Dmarc, DmarcFinding, Published, judge, organisational, read_policy, select
@@ -36,6 +37,8 @@ class Finding(NamedTuple):
     dkim: tuple[str, ...] = ()
     """`result` or `result domain`, one for each signature."""
     dmarc: str | None = None
+    arc: str | None = None
+    """None: it came with no chain, or nobody can tell."""
     field: bytes = b""
     refused: Refuse | None = None
 
@@ -61,27 +64,29 @@ class Verifier:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def verify(self, client: Client, sender: str | None, parts: Parts, now: float) -> Finding:
-        """Return what SPF, DKIM and DMARC say, in bounded time; never raises for what came from outside."""
+        """Return what SPF, DKIM, DMARC and the ARC chain say, in bounded time; never raises for what came."""
         author = author_domain(parts.fields)
         identity = _identity(client, sender)
-        spf, dkim, published = await self._asked(client, sender, parts, author, now)
+        spf, dkim, published, arc = await self._asked(client, sender, parts, author, now)
         dmarc = judge(author, published, (spf.result, identity.value.rpartition("@")[2].lower()), dkim, self._rng())
         return Finding(
             spf=spf.result.value,
             dkim=tuple(" ".join(filter(None, (one.result.value, one.domain))) for one in dkim),
             dmarc=dmarc.result.value,
-            field=results_field(self._hostname, identity, spf, dkim, dmarc),
+            arc=arc.result and arc.result.value,
+            field=results_field(self._hostname, identity, spf, dkim, dmarc, arc),
             refused=refusal(self._settings, spf, dmarc, author),
         )
 
     async def _asked(
         self, client: Client, sender: str | None, parts: Parts, author: str | NoAuthor, now: float
-    ) -> tuple[SpfFinding, list[DkimFinding], Published]:
-        """Ask all three at once; what fails or is late is replaced by a temporary error."""
+    ) -> tuple[SpfFinding, list[DkimFinding], Published, ArcFinding]:
+        """Ask all at once; what fails or is late is replaced by a temporary error."""
         spf = asyncio.create_task(self._spf(client, sender))
         dkim = asyncio.create_task(dkim_verifier.verify(self._resolver, parts, now, self._threads))
         policy = asyncio.create_task(published_policy(self._resolver, author))
-        tasks: tuple[asyncio.Task[Any], ...] = (spf, dkim, policy)
+        arc = asyncio.create_task(validate(self._resolver, parts, now, self._threads))
+        tasks: tuple[asyncio.Task[Any], ...] = (spf, dkim, policy, arc)
         try:
             await asyncio.wait(tasks, timeout=self._settings.timeout)
         finally:
@@ -91,6 +96,7 @@ class Verifier:
             await _or(spf, SpfFinding(Spf.TEMPERROR, LATE)),
             await _or(dkim, [DkimFinding(Dkim.TEMPERROR, LATE)]),
             await _or(policy, Published(failed=True)),
+            await _or(arc, ArcFinding()),
         )
 
     async def _spf(self, client: Client, sender: str | None) -> SpfFinding:

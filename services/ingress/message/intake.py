@@ -193,5 +193,6 @@ def _log_accepted(site: Site, item: Item, found: Finding, size: int, seconds: fl
         recipient_count=len(envelope.recipients),
         octets=size,
         **({"spf": found.spf, "dkim": found.dkim, "dmarc": found.dmarc} if found.spf else {}),
+        **({"arc": found.arc} if found.arc else {}),
         seconds=round(seconds, 4),
     )
