@@ -1,5 +1,6 @@
 """REQUIRETLS (RFC 8689): over TLS with a verified certificate, to hosts that pass the demand on, or not at all."""
 
+import hashlib
 from email import message_from_bytes
 from email.policy import default
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import pytest
 import trustme
 
 from shared.model import Message, Place, Send
+from tests.support.certificates import chain_of, server_context, tlsa, zone_form
 from tests.support.delivery_world import CONTENT, World, message, server_tls
 from tests.support.smtp_server import SmtpServer
 
@@ -97,6 +99,45 @@ async def test_a_session_without_verified_tls_is_not_used_again(
     assert await world.deliver(message(BOB)) == ()
     assert await world.deliver(message(BOB, require_tls=True)) == ()
     assert server.sessions == 2
+
+
+@pytest.mark.parametrize(
+    ("published", "offered", "expected"),
+    [
+        ("right", OFFERED, "delivered"),
+        ("right", ("8BITMIME",), "5.7.30"),
+        ("wrong", OFFERED, "5.7.30"),
+        ("unusable", OFFERED, "5.7.30"),
+        ("none", OFFERED, "5.7.30"),
+    ],
+)
+async def test_a_host_may_prove_itself_by_dane(
+    world: World, published: str, offered: tuple[str, ...], expected: str
+) -> None:
+    """Its certificate is of no authority we know."""
+    leaf = trustme.CA().issue_cert("mx1.example.net")
+    server = world.server(tls=server_context(leaf), extensions=offered)
+    world.mx("example.net", (10, server))
+    world.dns.vouched = {"*"}
+    right = tlsa(chain_of(leaf)[0], 3, 1, 1)
+    records = {"right": right, "wrong": right._replace(data=b"\0" * 32), "unusable": right._replace(usage=1)}
+    if published in records:
+        name = f"_{world.port}._tcp.mx1.example.net"
+        world.dns.zone[name] = {"TLSA": [zone_form(records[published])]}
+    sends = await world.deliver(message(BOB, require_tls=True))
+    assert ("delivered" if sends == () else status(list(sends))) == expected
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("right", "delivered"), ("wrong", "5.7.30"), ("none", "5.7.30")])
+async def test_a_host_may_prove_itself_by_its_fingerprint(world: World, policy: str, expected: str) -> None:
+    leaf = trustme.CA().issue_cert("mx1.example.net")
+    digest = hashlib.sha256(chain_of(leaf)[0]).hexdigest()
+    policies = {"right": f"fingerprint=sha256:{digest}", "wrong": f"fingerprint=sha256:{'00' * 32}", "none": "none"}
+    server = world.server(tls=server_context(leaf), extensions=OFFERED)
+    world.mx("example.net", (10, server))
+    world.configure(tls_policy={"*": policies[policy]})
+    sends = await world.deliver(message(BOB, require_tls=True))
+    assert ("delivered" if sends == () else status(list(sends))) == expected
 
 
 async def test_a_report_goes_with_the_protection_there_is(world: World) -> None:

@@ -14,6 +14,7 @@ from services.delivery.security.contexts import Files, verifying
 from services.delivery.security.protection import Result
 from services.delivery.security.sts import StsPolicy
 from services.delivery.security.sts_fetch import StsFetcher, Trouble
+from shared import metrics
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from tests.support.certificates import PAST, chain_of, server_context, tlsa, zone_form
@@ -28,6 +29,8 @@ POLICY_HOST = "mta-sts.example.net"
 ROOT = trustme.CA()
 GOOD = ROOT.issue_cert(HOST)
 STRANGER = trustme.CA().issue_cert(HOST)
+EXPIRED = ROOT.issue_cert(HOST, not_before=PAST, not_after=PAST + timedelta(days=1))
+OTHER = ROOT.issue_cert("other.example.net")
 POLICY_LEAF = ROOT.issue_cert(POLICY_HOST)
 
 
@@ -93,7 +96,7 @@ MISMATCH = f"451 4.7.5 the MTA-STS policy of example.net does not name {HOST}"
         (policy("enforce"), GOOD, "tls"),
         (policy("enforce", "*.example.net"), GOOD, "tls"),
         (policy("enforce"), STRANGER, UNTRUSTED),
-        (policy("enforce"), ROOT.issue_cert("other.example.net"), UNTRUSTED),
+        (policy("enforce"), OTHER, UNTRUSTED),
         (policy("enforce"), None, NO_STARTTLS),
         (policy("enforce", "other.example.net"), GOOD, MISMATCH),
         (policy("testing"), GOOD, "tls"),
@@ -118,6 +121,49 @@ async def test_what_becomes_of_mail_under_a_policy(
     assert await outcome(domain, domain.host(leaf)) == expected
     (request,) = domain.server.requests
     assert request.startswith(b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.net\r\n")
+
+
+class Counted(NamedTuple):
+    """A policy, a server's certificate, and what is counted for one message."""
+
+    answer: bytes
+    leaf: trustme.LeafCert | None
+    expected: dict[tuple[str, str], int]
+
+
+COUNTED = [
+    Counted(policy("enforce"), GOOD, {("sts", "success"): 1}),
+    Counted(policy("enforce"), STRANGER, {("sts", "certificate-not-trusted"): 1}),
+    Counted(policy("enforce"), EXPIRED, {("sts", "certificate-expired"): 1}),
+    Counted(policy("enforce"), OTHER, {("sts", "certificate-host-mismatch"): 1}),
+    Counted(policy("enforce"), None, {("sts", "starttls-not-supported"): 1}),
+    Counted(policy("enforce", "other.example.net"), GOOD, {("sts", "validation-failure"): 1}),
+    Counted(policy("testing"), GOOD, {("sts", "success"): 1}),
+    Counted(policy("testing"), STRANGER, {("sts", "certificate-not-trusted"): 1}),
+    Counted(policy("testing"), None, {("sts", "starttls-not-supported"): 1}),
+    Counted(policy("testing", "other.example.net"), GOOD, {("sts", "validation-failure"): 1}),
+    Counted(policy("none"), GOOD, {("no-policy-found", "success"): 1}),
+    Counted(served("?"), GOOD, {("sts", "sts-policy-invalid"): 1, ("no-policy-found", "success"): 1}),
+    Counted(b"", None, {("sts", "sts-policy-fetch-error"): 1, ("no-policy-found", "starttls-not-supported"): 1}),
+]
+
+
+def counts() -> dict[tuple[str, str], int]:
+    (metric,) = metrics.tls.collect()
+    samples = [sample for sample in metric.samples if sample.name.endswith("_total")]
+    return {(sample.labels["policy"], sample.labels["result"]): int(sample.value) for sample in samples}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+async def test_what_becomes_of_tls_is_counted(domain: Domain, case: Counted) -> None:
+    """Once for each host, however many connections it took."""
+    domain.server.answer = case.answer
+    before = counts()
+    await outcome(domain, domain.host(case.leaf))
+    after = counts()
+    assert {
+        key: count - before.get(key, 0) for key, count in after.items() if count != before.get(key)
+    } == case.expected
 
 
 async def test_only_hosts_that_the_policy_names_are_tried(domain: Domain) -> None:

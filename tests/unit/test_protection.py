@@ -64,7 +64,7 @@ ROWS = [
     Row(None, NO_TLSA, TESTING, TRIAL),
     Row(None, NO_TLSA, NONE, MAY),
     Row(None, NO_TLSA, ELSEWHERE, (Source.MTA_STS, Result.VALIDATION)),
-    Row(None, NO_TLSA, sts(Mode.TESTING, "other.example"), Protection(source=Source.MTA_STS)),
+    Row(None, NO_TLSA, sts(Mode.TESTING, "other.example"), Protection(source=Source.MTA_STS, flaw=Result.VALIDATION)),
     # DANE goes before it
     Row(None, found(EE), None, BY_EE),
     Row(None, found(EE), ENFORCE, BY_EE),

@@ -44,6 +44,8 @@ class Protection(msgspec.Struct, frozen=True):
     source: Source = Source.NOBODY
     trial: bool = False
     """Verify, report what fails, and go on as if nothing had been demanded (MTA-STS, mode testing)."""
+    flaw: Result | None = None
+    """What is wrong already, and is to be reported only (MTA-STS, mode testing)."""
     tlsa: tuple[Tlsa, ...] = ()
     """For DANE: the usable records."""
     base: str = ""
@@ -120,7 +122,7 @@ def _by_sts(facts: Facts) -> Protection | Refusal:
         testing = facts.sts.mode is Mode.TESTING
         return Protection(Tls.MAY if testing else Tls.VERIFY, Source.MTA_STS, trial=testing)
     if facts.sts.mode is Mode.TESTING:
-        return Protection(source=Source.MTA_STS)
+        return Protection(source=Source.MTA_STS, flaw=Result.VALIDATION)
     reply = Reply(451, "4.7.5", f"the MTA-STS policy of {facts.domain} does not name {facts.host}")
     return Refusal(reply, Source.MTA_STS, Result.VALIDATION)
 

@@ -1,7 +1,7 @@
 """Finds out how the hosts of a destination are to be protected: asks DNS and MTA-STS, and lets protection.py decide."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,6 +27,12 @@ class Policies(Protocol):
         ...
 
 
+_Wanted = Sequence[tuple[Target, Policy | None]]
+"""Targets, each with what the configuration says of it."""
+_Records = Mapping[tuple[str, int], TlsaRecords]
+"""By host and port."""
+
+
 class Protector:
     """Protects targets."""
 
@@ -42,41 +48,41 @@ class Protector:
     async def protect(self, domain: str, hosts: Found) -> Found:
         """Return the targets that may be tried, each with its protection, and why others may not: for now."""
         general = find(self._configured, domain) or self._configured.get("*")
-        wanted = {target: target.hop.tls or general for target in hosts.targets}
+        wanted = [(target, target.hop.tls or general) for target in hosts.targets]
         tlsa = await self._tlsa(wanted)
-        found: list[Target] = []
-        refused: dict[str, Refusal] = {}
         sts = await self._sts(domain, wanted, tlsa)
-        for target, configured in wanted.items():
-            host = target.hop.host
-            facts = Facts(domain, host, tlsa.get(host, NO_TLSA), sts if target.by_mx else None)
-            decided = protect(configured, facts)
+        if sts is None and not tlsa and not any(policy for _, policy in wanted):
+            return hosts  # most are so
+        found: list[Target] = []
+        failure = hosts.failure
+        for target, policy in wanted:
+            records = tlsa.get((target.hop.host, target.hop.port), NO_TLSA)
+            facts = Facts(domain, target.hop.host, records, sts if target.by_mx else None)
+            decided = protect(policy, facts)
             if isinstance(decided, Refusal):
-                refused[host] = decided
+                failure = decided.reply
+                observing.refused(domain, facts.host, decided.source, decided.result, decided.reply.text)
             else:
                 found.append(msgspec.structs.replace(target, protection=decided))
-        for host, refusal in refused.items():
-            observing.refused(domain, host, refusal.source, refusal.result, refusal.reply.text)
-        failure = next((refusal.reply for refusal in refused.values()), hosts.failure)
         return Found(tuple(found), failure)
 
-    async def _tlsa(self, wanted: Mapping[Target, Policy | None]) -> dict[str, TlsaRecords]:
+    async def _tlsa(self, wanted: _Wanted) -> _Records:
         """Ask for the TLSA records of each host that may have some that count."""
         asked = {
-            target.hop.host: (target.bases, target.hop.port)
-            for target, policy in wanted.items()
-            if (policy.tls is Tls.DANE if policy is not None else self._dane and target.by_mx)
+            (target.hop.host, target.hop.port): target.bases
+            for target, policy in wanted
+            if target.bases and (policy.tls is Tls.DANE if policy is not None else self._dane and target.by_mx)
         }
-        answers = await asyncio.gather(*(records_of(self._resolver, bases, port) for bases, port in asked.values()))
-        return dict(zip(asked, answers, strict=True))
+        if not asked:
+            return {}
+        answers = (records_of(self._resolver, bases, port) for (_, port), bases in asked.items())
+        return dict(zip(asked, await asyncio.gather(*answers), strict=True))
 
-    async def _sts(
-        self, domain: str, wanted: Mapping[Target, Policy | None], tlsa: Mapping[str, TlsaRecords]
-    ) -> StsPolicy | None:
+    async def _sts(self, domain: str, wanted: _Wanted, tlsa: _Records) -> StsPolicy | None:
         """Ask for the domain's policy if that could decide about a host."""
         if self._policies is None or domain.startswith("["):
             return None
-        open_ones = (target for target, policy in wanted.items() if policy is None and target.by_mx)
-        if all(dane.usable(tlsa.get(target.hop.host, NO_TLSA).records) for target in open_ones):
+        hops = (target.hop for target, policy in wanted if policy is None and target.by_mx)
+        if all(dane.usable(tlsa.get((hop.host, hop.port), NO_TLSA).records) for hop in hops):
             return None
         return await self._policies.of(domain)

@@ -151,7 +151,8 @@ def _observe(opened: Session | Failure, target: Target, domain: str) -> None:
     if isinstance(opened, Failure):
         failure, detail = opened.tls, opened.reply.text
     else:
-        failure, detail = (None if opened.encrypted else Result.NO_STARTTLS), ""
+        failure = target.protection.flaw if opened.encrypted else Result.NO_STARTTLS
+        detail = ""
     wanted = target.protection.tls is not Tls.NONE
     if wanted and (failure is not None or isinstance(opened, Session)):
         observing.observe(observing.Try(domain, target.hop.host, target.address, target.protection, failure, detail))
