@@ -57,7 +57,7 @@ async def names(config: Config) -> list[Problem]:
     try:
         with extra("delivery"):
             from shared.dns.resolver import DnsResolver
-        resolver = DnsResolver(config.delivery.nameservers)
+        resolver = DnsResolver(config.delivery.nameservers, dnssec=config.delivery.dnssec)
     except SluiceError as error:
         return [Problem(Severity.WARNING, "delivery.nameservers", f"not tried: {error}")]
     answer = await resolver.mx(config.hostname)
@@ -65,7 +65,20 @@ async def names(config: Config) -> list[Problem]:
         remedy = "set delivery.nameservers to servers that answer"
         return [Problem(Severity.ERROR, "delivery.nameservers", f"no answer: {answer.detail}", remedy)]
     found = [Problem(Severity.OK, "delivery.nameservers", f'asked for "{config.hostname}": {answer.status}')]
+    found.append(_dnssec(config.delivery.dnssec, validates=await resolver.validates()))
     return found + [await _resolves(resolver, key, host) for key, host in _hosts(config)]
+
+
+def _dnssec(setting: str, *, validates: bool) -> Problem:
+    key = "delivery.dnssec"
+    if validates:
+        return Problem(
+            Severity.OK, key, "a name server validates: DANE protects mail to domains that publish TLSA records"
+        )
+    if setting != "always":
+        return Problem(Severity.OK, key, f'"{setting}": nobody is believed to validate, and DANE protects no mail')
+    remedy = "run a resolver that validates, such as unbound, on this machine and name it in delivery.nameservers"
+    return Problem(Severity.WARNING, key, "the name servers do not validate: DANE protects no mail", remedy)
 
 
 def _hosts(config: Config) -> Iterator[tuple[str, str]]:

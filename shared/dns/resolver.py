@@ -14,6 +14,7 @@ import dns.reversename
 
 from shared.dns import records
 from shared.dns.cache import Cache
+from shared.dns.failures import reason
 from shared.dns.nameservers import Nameserver, in_order, parse_nameserver, vouches
 from shared.dns.port import AddressAnswer, Mx, MxAnswer, PtrAnswer, Status, Tlsa, TlsaAnswer, TxtAnswer
 from shared.dns.records import Found
@@ -106,6 +107,13 @@ class DnsResolver:
         tlsas = tuple(record for record in found.records if isinstance(record, Tlsa))
         return TlsaAnswer(found.status, tlsas, found.detail, found.secure)
 
+    async def validates(self) -> bool:
+        """Tell whether a name server that is believed to validate does so: the root zone is signed."""
+        try:
+            return bool(self._validating) and (await self._query(dns.name.root, "TLSA")).secure
+        except (dns.exception.DNSException, OSError):
+            return False
+
     async def ptr(self, address: str) -> PtrAnswer:
         """Ask which names an IPv4 or IPv6 address has; what is no address has none."""
         try:
@@ -160,8 +168,9 @@ class DnsResolver:
         except _BAD_NAMES:
             return Found(Status.NO_NAME, detail=f"{name} is not a domain name")
         except (dns.exception.DNSException, OSError) as error:
-            detail = f"{kind} of {name}: {type(error).__name__}: {error}"[:300]
-            return Found(Status.FAILED, detail=detail, until=self._clock() + FAILURE_SECONDS)
+            return Found(
+                Status.FAILED, detail=f"{kind} of {name}: {reason(error)}", until=self._clock() + FAILURE_SECONDS
+            )
 
     async def _query(self, name: dns.name.Name, kind: str) -> Found:
         if kind == "TLSA":  # whether there are any is for nobody to say who cannot prove it: a denial switches DANE off

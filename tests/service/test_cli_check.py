@@ -129,6 +129,25 @@ def test_name_servers_that_do_not_answer(tmp_path: Path) -> None:
     assert rows(done.out)["delivery.nameservers"] == "error"
 
 
+@pytest.mark.parametrize(
+    ("vouched", "dnssec", "severity", "words"),
+    [
+        ("*", "loopback", "ok", "a name server validates"),
+        ("", "loopback", "ok", "DANE protects no mail"),
+        ("*", "never", "ok", "DANE protects no mail"),
+        ("", "always", "warning", "run a resolver that validates"),
+    ],
+)
+def test_whether_a_resolver_validates(tmp_path: Path, vouched: str, dnssec: str, severity: str, words: str) -> None:
+    with DnsServer({".": {}}) as dns:
+        dns.vouched = {vouched}
+        hosts = '{ "example.org" = "127.0.0.1" }'
+        written(tmp_path, f'relay = {{ postmaster = "p@example.org", hosted = {hosts} }}\n')
+        done = sluice("check", cwd=tmp_path, SLUICE_DELIVERY__NAMESERVERS=dns.address, SLUICE_DELIVERY__DNSSEC=dnssec)
+    assert rows(done.out)["delivery.dnssec"] == severity
+    assert words in " ".join(done.out.split())
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """The likeliest mistake with SQLite URLs, three slashes for four, is named."""
     written(tmp_path, 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n')

@@ -377,6 +377,21 @@ async def test_nobody_is_believed_that_it_validates_unless_we_trust_it(server: D
 
 
 @pytest.mark.parametrize(
+    ("vouched", "dnssec", "expected"),
+    [("*", "loopback", True), ("*", "always", True), ("*", "never", False), ("", "loopback", False)],
+)
+async def test_whether_a_name_server_validates(server: DnsServer, vouched: str, dnssec: str, expected: bool) -> None:
+    server.zone["."] = {}
+    server.vouched = {vouched}
+    assert await DnsResolver((server.address,), dnssec=dnssec).validates() is expected
+
+
+async def test_who_does_not_answer_does_not_validate(server: DnsServer) -> None:
+    server.fail(".", Fault.REFUSED)
+    assert not await DnsResolver((server.address,)).validates()
+
+
+@pytest.mark.parametrize(
     ("vouched", "fault", "expected"),
     [
         ("*", None, (Status.FOUND, "mx.example.net")),

@@ -1,7 +1,14 @@
 """The pure parts of the DNS adapter, tabled."""
 
+import errno
+from typing import Any, cast
+
+import dns.exception
+import dns.message
+import dns.resolver
 import pytest
 
+from shared.dns.failures import reason
 from shared.dns.nameservers import parse_nameserver, vouches
 from shared.dns.port import AddressAnswer, Status
 from shared.dns.records import combine
@@ -9,6 +16,7 @@ from shared.errors import ConfigError
 
 V6 = AddressAnswer(Status.FOUND, ("2001:db8::1",))
 V4 = AddressAnswer(Status.FOUND, ("192.0.2.1",))
+TIMEOUT: Any = dns.exception.Timeout
 NO_DATA = AddressAnswer(Status.NO_DATA)
 NO_NAME = AddressAnswer(Status.NO_NAME)
 FAILED = AddressAnswer(Status.FAILED, detail="timed out")
@@ -71,3 +79,34 @@ def test_both_families_make_one_answer(v6: AddressAnswer, v4: AddressAnswer, exp
 )
 def test_who_is_believed_that_it_validates(address: str, dnssec: str, expected: bool) -> None:
     assert vouches(address, dnssec) is expected
+
+
+def tries(*ends: object) -> list[tuple[object, ...]]:
+    return [("Do53:127.0.0.1@53", False, 53, end, None) for end in ends]
+
+
+def refused(*ends: object) -> Exception:
+    error: Any = dns.resolver.NoNameservers
+    return cast("Exception", error(request=dns.message.make_query("example.org.", "MX"), errors=tries(*ends)))
+
+
+def late(*ends: object) -> Exception:
+    error: Any = dns.resolver.LifetimeTimeout
+    return cast("Exception", error(timeout=10, errors=tries(*ends)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (refused("SERVFAIL"), "SERVFAIL"),
+        (refused("SERVFAIL", "REFUSED", "SERVFAIL"), "SERVFAIL, REFUSED"),
+        (refused(EOFError("EOF")), "connection closed"),
+        (refused(OSError(errno.ECONNREFUSED, "x")), "Connection refused"),
+        (refused(IndexError()), "malformed answer (IndexError)"),
+        (late(TIMEOUT(timeout=2), "REFUSED"), "timed out, REFUSED"),
+        (late(), "timed out"),
+        (OSError(errno.ENETUNREACH, "x"), "Network is unreachable"),
+    ],
+)
+def test_why_there_is_no_answer(error: Exception, words: str) -> None:
+    assert reason(error) == words
