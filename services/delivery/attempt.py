@@ -88,6 +88,8 @@ class End(Enum):
     """Broken before the host answered MAIL: nothing has come of it."""
     USED_UP = auto()
     """The host wants another session for the rest (LIMITS MAILMAX, RFC 9422)."""
+    NO_CHUNKS = auto()
+    """It offered CHUNKING and does not know it: another session is to go without."""
 
 
 class Courier:
@@ -114,18 +116,20 @@ class Courier:
     async def _to(self, target: Target, message: Message, attempt: Attempt) -> Failure | None:
         """Send over as many sessions with one target as it wants; a kept one that is dead counts for nothing."""
         session = self._pool.take(target)
-        fresh = session is None
+        fresh, chunking = session is None, True
         while not attempt.finished:
             if session is None:
                 opened = await self._client.open(target, message.item.envelope.recipients[0].domain)
                 if isinstance(opened, Failure):
                     return opened
                 session = opened
+                if not chunking:
+                    session.offers = session.offers._replace(chunking=False)
             end = await self._over(session, message, attempt)
             self._pool.give(target, session)
             if end is End.FINISHED or (end is End.DEAD and fresh):
                 break
-            session, fresh = None, True
+            session, fresh, chunking = None, True, chunking and end is not End.NO_CHUNKS
         return None
 
     async def _over(self, session: Session, message: Message, attempt: Attempt) -> End:
@@ -148,6 +152,8 @@ class Courier:
             if transaction.broken is not None:
                 attempt.failed(transaction.broken, session.host, ours=not transaction.broken_by_host)
                 attempt.doubtful = transaction.doubtful
+                if transaction.chunks_unknown:
+                    return End.NO_CHUNKS
                 return End.FINISHED if transaction.answered else End.DEAD
         if attempt.open:
             reply = Reply(553, "5.6.7", f"the recipient's address is not ASCII, and {session.host} lacks SMTPUTF8")

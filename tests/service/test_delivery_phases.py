@@ -184,6 +184,27 @@ async def test_one_reply_too_many(world: World, offers: tuple[str, ...], phase: 
     assert await pair.deliver() == SPARE
 
 
+@pytest.mark.parametrize("step", ["500 5.5.2 what", "502 5.5.1 unknown"])
+async def test_a_host_that_offers_chunks_and_knows_none_gets_its_mail_by_data(world: World, step: str) -> None:
+    """Over another session: in the first one it may be reading content as commands."""
+    pair = Pair(world, extensions=CHUNKING, script={".": [step, "250 ok"]})
+    assert await pair.deliver() == FIRST
+    assert (pair.first.sessions, "DATA" in pair.first.commands) == (2, True)
+    await pair.after()
+
+
+@pytest.mark.parametrize("offers", [PLAIN, CHUNKING], ids=["one by one", "chunking"])
+async def test_content_crosses_tls_octet_for_octet(
+    world: World, authority: trustme.CA, offers: tuple[str, ...]
+) -> None:
+    pair = Pair(world, extensions=offers, tls=server_tls(authority, "mx1.example.net"))
+    content = b"Subject: big\r\n\r\n" + b"".join(b".%070d\r\n" % n for n in range(60_000))
+    for _ in range(2):
+        assert await world.deliver(message(BOB, content=content)) == ()
+    assert [(mail.tls, mail.content == content) for mail in pair.first.transactions] == [(True, True)] * 2
+    assert pair.first.sessions == 1
+
+
 @pytest.mark.parametrize("step", [*(BROKEN | ANSWERS | SLOW).values()], ids=[*(BROKEN | ANSWERS | SLOW)])
 async def test_goodbye_changes_nothing(world: World, step: Step) -> None:
     pair = Pair(world, script={"QUIT": step})

@@ -206,6 +206,56 @@ def test_a_loss_before_all_is_sent_leaves_no_doubt() -> None:
     assert not transaction.doubtful
 
 
+LMTP, LMTP_CHUNKS = Offers(pipelining=True, lmtp=True), Offers(pipelining=True, chunking=True, lmtp=True)
+
+
+@pytest.mark.parametrize(
+    ("offers", "replies", "bob", "eve", "reset"),
+    [
+        (LMTP, "250 250 250 354 250 250", 250, 250, False),
+        (LMTP, "250 250 250 354 250 452", 250, 452, False),
+        (LMTP, "250 250 250 354 550 250", 550, 250, False),
+        (LMTP, "250 550 250 354 250", 550, 250, False),
+        (LMTP, "250 550 450 503", 550, 450, True),
+        (LMTP_CHUNKS, "250 250 250 250 452", 250, 452, True),
+        (LMTP_CHUNKS, "250 550 250 250", 550, 250, False),
+    ],
+)
+def test_one_answer_for_each_recipient(offers: Offers, replies: str, bob: int, eve: int, reset: bool) -> None:
+    """RFC 2033 section 4.2."""
+    _, transaction = run(offers, *replies.split())
+    assert codes(transaction) == (bob, eve)
+    assert (transaction.broken, transaction.needs_reset) == (None, reset)
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        (["250", "250", "250", "354", None], Lost(doubtful=True)),
+        (["250", "250", "250", "354", "250", None], Lost(bob=250, doubtful=True)),
+        (["250", "250", "250", "354", "250", "421"], Lost(bob=250, eve=421, by_host=True)),
+        (["250", "250", "250", "354", "421"], Lost(bob=421, by_host=True, doubtful=True)),
+        (["250", "550", "550", "354"], Lost(bob=550, eve=550)),
+    ],
+)
+def test_answers_for_some_recipients_only(replies: list[str | None], expected: Lost) -> None:
+    """Without a recipient there would be no answer to wait for: a 354 then ends the session."""
+    _, transaction = run(LMTP, *replies)
+    seen = (transaction.broken_by_host, transaction.doubtful, transaction.answered)
+    assert Lost(*codes(transaction), *seen) == expected
+    assert transaction.broken is not None
+
+
+@pytest.mark.parametrize("code", ["500", "502"])
+@pytest.mark.parametrize(("offers", "unknown"), [(CHUNKS_IN_FLIGHT, True), (IN_FLIGHT, False)])
+def test_a_host_that_does_not_know_what_it_offers(offers: Offers, unknown: bool, code: str) -> None:
+    begun = ["250", "250", "250", *(["354"] if not offers.chunking else [])]
+    _, transaction = run(offers, *begun, code)
+    assert (transaction.chunks_unknown, transaction.broken is not None) == (unknown, unknown)
+    assert not transaction.doubtful
+    assert codes(transaction) == ((None, None) if unknown else (int(code), int(code)))
+
+
 @pytest.mark.parametrize(("code", "enhanced", "expected"), [(552, "5.5.3", 452), (552, "5.2.2", 552)])
 def test_too_many_recipients_is_for_later(code: int, enhanced: str, expected: int) -> None:
     """Whatever its code (RFC 5321 section 4.5.3.1.10)."""

@@ -72,6 +72,8 @@ class Transaction:
         """True if the host may have taken the content: to try another one now would make a duplicate."""
         self.needs_reset = False
         """True if the session may go on, but not without RSET."""
+        self.chunks_unknown = False
+        """True if the host offered CHUNKING and does not know BDAT: it may have taken content for commands."""
         self.answered = False
         """False until the host answers MAIL: nothing has come of this transaction yet (BROKER.md 32)."""
 
@@ -166,6 +168,10 @@ class Transaction:
             self._finish(reset=True)
 
     def _content_answered(self, reply: Reply) -> None:
+        if self._offers.chunking and reply.code in {500, 502}:  # unrecognised, not implemented (RFC 5321 section 4.2.4)
+            self.broke(Reply(451, "4.5.0", f"BDAT was answered: {reply}"), uploaded=False)
+            self.chunks_unknown = True
+            return
         if self._offers.lmtp:
             self.answers[self._accepted[self._delivered]] = reply
             self._delivered += 1
