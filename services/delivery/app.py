@@ -101,8 +101,8 @@ def build_handler(
 ) -> Handler:
     """Return the stage's handler, which tests call."""
     delivery = config.delivery
-    if not delivery.retry:
-        raise ConfigError('delivery.retry: it is empty: write at least one wait, such as ["5m"]')
+    if not delivery.retry or not all(delivery.retry):
+        raise ConfigError('delivery.retry: it is empty, or a wait in it is 0: write waits such as ["1m", "5m"]')
     routes = compile_routes(config)
     own = frozenset(parse(address) for address in config.relay.own_addresses)
     rules = Rules(config.hostname, own, delivery.allow_private_destinations)

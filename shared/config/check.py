@@ -174,6 +174,8 @@ def _limits(config: Config, _: Facts) -> Iterator[Problem]:
         yield Problem(Severity.ERROR, "quarantine.retention", "longer than the 30 days that can be kept", "lower it")
     if not delivery.retry:
         yield Problem(Severity.ERROR, "delivery.retry", "empty", "give at least one delay")
+    if not all(delivery.retry):
+        yield Problem(Severity.ERROR, "delivery.retry", "has a delay of 0: hosts would have no rest", "raise it")
     if delivery.delay_warning >= delivery.lifetime:
         reason = "not before delivery.lifetime: no warning will be sent"
         yield Problem(Severity.WARNING, "delivery.delay_warning", reason, "lower it")

@@ -51,6 +51,7 @@ MALFORMED = [
         "sluice: relay.hosted",
     ),
     (GOOD + "[delivery]\nretry = []", "sluice: delivery.retry: it is empty"),
+    (GOOD + "[delivery]\nretry = ['1m', '0s']", "sluice: delivery.retry: it is empty, or a wait in it is 0"),
 ]
 
 

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.delivery.cause import Cause, cause_of
+from services.delivery.cause import Cause, cause_of, certain
 from services.delivery.outcome import Outcome, Result, remote_reply
+from services.delivery.wordings import WORDINGS
 from shared.dsn.cause import WORDS
 from shared.model import Recipient
 from shared.smtp.reply import Reply
+from tests.support.effort import effort
 
 TABLE = Path(__file__).with_name("provider_replies.table")
 ROWS = [
@@ -46,6 +50,13 @@ def test_no_wording_makes_a_refusal_anything_else(line: str) -> None:
     """A cause explains; what becomes of a recipient is the code's to say (RFC 5321 section 4.2.1)."""
     outcome = Outcome(Recipient(address="b@c.example"), reply_of(line), "mx")
     assert outcome.result is Result.PERMANENT
+
+
+@effort(20)
+@given(st.data())
+@pytest.mark.parametrize("phrase", [phrase for _, phrases in WORDINGS for phrase in phrases])
+def test_what_is_looked_for_first_is_in_whatever_fits(phrase: str, data: st.DataObject) -> None:
+    assert certain(phrase) in data.draw(st.from_regex(phrase))
 
 
 def test_every_cause_has_words_of_its_own_and_a_reply() -> None:

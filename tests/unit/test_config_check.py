@@ -221,6 +221,7 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
     (changed(ingress={"buffer": Size(10)}), Severity.ERROR, "ingress.buffer", "never be accepted"),
     (changed(quarantine={"retention": Duration(31 * 86400)}), Severity.ERROR, "quarantine.retention", "30 days"),
     (changed(delivery={"retry": ()}), Severity.ERROR, "delivery.retry", "empty"),
+    (changed(delivery={"retry": (Duration(60), Duration(0))}), Severity.ERROR, "delivery.retry", "has a delay of 0"),
     (
         changed(delivery={"lifetime": Duration(60)}),
         Severity.WARNING,
