@@ -56,8 +56,54 @@ def test_what_a_cabinet_says_of_itself(cabinet: Cabinet, signs: set[Sign]) -> No
     contents = look_inside(cabinet.octets())
     assert {inside.path for inside in contents.inside} == {"a.txt", "sub/größe.bin"}
     assert contents.signs == signs
-    if signs == {Sign.VOLUME}:
-        assert EXE_TYPE in types(contents).values()
+    assert (EXE_TYPE in types(contents).values()) is (signs == {Sign.VOLUME})
+
+
+def _patched(cabinet: Cabinet, old: bytes, new: bytes) -> bytes:
+    octets = cabinet.octets()
+    assert octets.count(old) == 1
+    return octets.replace(old, new)
+
+
+LARGE = Cabinet((("a.txt", 0, 10),), (bytes(40_000),))
+STORED = Cabinet((("a.txt", 0, 10),), (b"0123456789",), method=0)
+BLOCK = struct.pack("<IHH", 0, 10, 10)
+LISTED, LISTED_ELSEWHERE = (struct.pack("<IIHHHH", 10, 0, folder, 0, 0, 0x80) for folder in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("octets", "signs"),
+    [
+        pytest.param(b"MSCF\0\0\0\0\0\0", {Sign.MALFORMED}, id="no header"),
+        pytest.param(PLAIN.octets()[:40], {Sign.MALFORMED}, id="no folders"),
+        pytest.param(STORED.octets()[:-15], {Sign.MALFORMED}, id="cut off before a block"),
+        pytest.param(PLAIN.octets()[:-15], {Sign.MALFORMED}, id="cut off in a block"),
+        pytest.param(
+            _patched(PLAIN._replace(blocks=BLOCKS[2:], files=FILES[1:]), b"CK", b"CK\xff"),
+            {Sign.MALFORMED},
+            id="no deflated data",
+        ),
+        pytest.param(
+            _patched(LARGE, struct.pack("<H", 40_000), struct.pack("<H", 32_768)),
+            {Sign.MALFORMED},
+            id="more than a block may hold",
+        ),
+        pytest.param(_patched(STORED, LISTED, LISTED_ELSEWHERE), {Sign.UNREADABLE}, id="no such folder"),
+        pytest.param(STORED.octets().partition(b"\0" + BLOCK)[0], {Sign.MALFORMED}, id="a name without an end"),
+    ],
+)
+def test_a_damaged_cabinet(octets: bytes, signs: set[Sign]) -> None:
+    assert look_inside(octets).signs == signs
+
+
+def test_each_folder_has_a_method_of_its_own() -> None:
+    cabinet = PLAIN._replace(folders=2, reserved=b"signed")
+    first = struct.pack("<HH", len(BLOCKS), 1) + b"signed"
+    octets = cabinet.octets()
+    assert octets.count(first) == 2
+    contents = look_inside(octets.replace(first, first.replace(b"\1\0signed", b"\2\0signed"), 1))
+    assert types(contents) == {"a.txt": "text/plain", "sub/größe.bin": EXE_TYPE}
+    assert contents.signs == frozenset()
 
 
 def test_a_block_of_another_size_than_it_says_is_malformed() -> None:

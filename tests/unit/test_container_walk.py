@@ -32,6 +32,22 @@ def test_a_file_whose_container_declares_no_size_is_counted_to_its_end() -> None
 
 
 @pytest.mark.parametrize(
+    ("octets", "names"),
+    [
+        (b"\x1f\x8b\x08", ()),
+        (gzip.compress(b"x", mtime=0)[:3] + b"\x0c" + bytes(6) + b"\3\0abcx.exe\0", ("x.exe",)),
+        (gzip.compress(b"x", mtime=0)[:3] + b"\x04" + bytes(6) + b"\3\0abcx.exe\0", ()),
+        (gzip.compress(b"x", mtime=0)[:3] + b"\x08" + bytes(6) + b"x.exe\0", ("x.exe",)),
+        (gzip.compress(b"x", mtime=0)[:3] + b"\x08" + bytes(6) + b"\0", ()),
+        (gzip.compress(b"x", mtime=0)[:3] + b"\x08" + bytes(6) + b"x.exe", ()),
+    ],
+)
+def test_a_gzip_is_called_what_its_header_says(octets: bytes, names: tuple[str, ...]) -> None:
+    (inside,) = look_inside(octets).inside
+    assert inside.names == names
+
+
+@pytest.mark.parametrize(
     ("name", "inside"),
     [
         ("x.exe.gz", "x.exe"),

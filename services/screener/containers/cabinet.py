@@ -1,5 +1,6 @@
 """Cabinet files: names of members, and content that is stored or packed by MSZIP (MS-CAB section 2, MS-MCI)."""
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -43,8 +44,6 @@ def read_cab(octets: bytes) -> Iterator[Found]:
         raise ContainerError(Sign.MALFORMED) from None
     if int.from_bytes(octets[30:32], "little") & 3:
         yield Sign.VOLUME
-    if any(folder.method not in {_STORED, _MSZIP} for folder in head.folders):
-        yield Sign.UNREADABLE
     streams = [Solid(partial(_unpacked, octets, folder, head.reserved)) for folder in head.folders]
     at = head.files
     for _ in range(head.listed):
@@ -53,8 +52,11 @@ def read_cab(octets: bytes) -> Iterator[Found]:
             raise ContainerError(Sign.MALFORMED)
         size, start, folder = struct.unpack_from("<IIH", octets, at)
         name = octets[at + 16 : end].replace(b"\\", b"/")
-        known = folder < len(streams) and head.folders[folder].method in {_STORED, _MSZIP}
-        opened = streams[folder].opener(start, size) if known else None
+        opened = None
+        if folder < len(streams) and head.folders[folder].method in {_STORED, _MSZIP}:
+            opened = streams[folder].opener(start, size)
+        else:
+            yield Sign.UNREADABLE
         yield Member((decode_octets(name),), size, open=opened)
         at = end + 1
 
@@ -95,10 +97,9 @@ def _unpacked(octets: bytes, folder: _Folder, reserved: int) -> Iterator[bytes]:
 
 def _inflated(block: bytes, before: bytes) -> bytes:
     decoder = zlib.decompressobj(-15, zdict=before)
-    try:
+    found = b""
+    with contextlib.suppress(zlib.error):
         found = decoder.decompress(block[2:], _BLOCK)
-    except zlib.error:
-        raise ContainerError(Sign.MALFORMED) from None
     if block[:2] != b"CK" or not decoder.eof:
         raise ContainerError(Sign.MALFORMED)
     return found

@@ -13,10 +13,11 @@ _SECTOR = 2048
 _MARKS = (
     *(b"conectix", b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb"),
     *(b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ", b"xar!", b"!<arch>\ndebian", b"\xed\xab\xee\xdb"),
+    *(b"LZIP", b"ZOO "),
 )
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}[^\0]{1,4096}\0")
-_MOST = 3000
-_DEPTH = 32
+_MOST = 10_000
+"""Records that are looked at, those of empty sectors too."""
 _VOLUMES = ((54, b"FAT1"), (82, b"FAT32"), (3, b"NTFS    "), (3, b"EXFAT   "))
 """What a boot sector says of its file system, and where."""
 
@@ -40,51 +41,43 @@ def read_iso(octets: bytes) -> Iterator[Found]:
     """
     if any(octets.startswith((b"BEA01", b"NSR02", b"NSR03"), number * _SECTOR + 1) for number in range(16, 32)):
         yield Sign.UNREADABLE
-    listed = 0
     for number in range(16, 32):
         start = number * _SECTOR
         kind = octets[start : start + 1]
-        if octets[start + 1 : start + 6] != b"CD001" or kind == b"\xff":
-            break
         root = _record(octets, start + 156)
-        if kind not in {b"\1", b"\2"} or root is None:
+        if not octets.startswith(b"CD001", start + 1) or kind not in {b"\1", b"\2"} or root is None:
             continue
-        charset = "utf-16-be" if kind == b"\2" and octets[start + 88 : start + 90] == b"%/" else ""
-        for member in _files(octets, root, charset):
-            listed += 1
-            if listed > 2 * _MOST:
-                raise ContainerError(Sign.OVER_LIMIT)
-            yield member
+        charset = "utf-16-be" if kind == b"\2" and octets.startswith(b"%/", start + 88) else ""
+        yield from _files(octets, root, charset)
 
 
 def _files(octets: bytes, root: _Record, charset: str) -> Iterator[Member]:
     """Walk the folders; each place in the image once, since a folder may contain itself."""
-    open_folders, seen = [(root, "", 0)], {root.at}
+    open_folders, seen = [(root, "")], {root.at}
+    looked = 0
     while open_folders:
-        folder, path, depth = open_folders.pop()
+        folder, path = open_folders.pop()
         for record in _records(octets, folder):
-            name = f"{path}{decode_octets(record.name, charset).removesuffix(';1').removesuffix('.')}"
-            if record.is_folder:
-                if record.at not in seen and depth < _DEPTH:
-                    seen.add(record.at)
-                    open_folders.append((record, f"{name}/", depth + 1))
+            looked += 1
+            if looked > _MOST:
+                raise ContainerError(Sign.OVER_LIMIT)
+            if record is None:
                 continue
-            end = min(len(octets), record.at + record.size)
-            yield Member((name,), record.size, open=partial(stored, octets, record.at, end))
+            name = f"{path}{decode_octets(record.name, charset).removesuffix(';1').removesuffix('.')}"
+            if not record.is_folder:
+                end = min(len(octets), record.at + record.size)
+                yield Member((name,), record.size, open=partial(stored, octets, record.at, end))
+            elif record.at not in seen:
+                seen.add(record.at)
+                open_folders.append((record, f"{name}/"))
 
 
-def _records(octets: bytes, folder: _Record) -> Iterator[_Record]:
+def _records(octets: bytes, folder: _Record) -> Iterator[_Record | None]:
+    """Yield the records of a folder, None for what is none; itself and the folder that it is in are among them."""
     at, end = folder.at, min(len(octets), folder.at + folder.size)
-    for _ in range(_MOST):
-        if at >= end:
-            return
-        if not octets[at]:  # no record crosses a sector
-            at = (at // _SECTOR + 1) * _SECTOR
-            continue
-        record = _record(octets, at)
-        if record is not None and record.name not in {b"\0", b"\1"}:
-            yield record
-        at += octets[at]
+    while at < end:
+        yield _record(octets, at)
+        at = at + octets[at] if octets[at] else (at // _SECTOR + 1) * _SECTOR  # no record crosses a sector
 
 
 def _record(octets: bytes, at: int) -> _Record | None:
@@ -99,7 +92,6 @@ def is_closed(octets: bytes) -> bool:
     """Return whether it is an image or archive in a form that nothing here looks into (SCREENING 60, 61)."""
     return (
         octets.startswith(_MARKS)
-        or octets[:4] in {b"LZIP", b"ZOO "}
         or _CPIO.match(octets) is not None
         or octets.startswith((b"conectix", b"koly"), max(0, len(octets) - 512))
         or octets.startswith((b"BEA01", b"NSR02", b"NSR03"), 16 * _SECTOR + 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.screener.containers.member import ContainerError, Sign
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_LOWER_HALF = 0xFFFFFFFF
+_NONE = 0xFFFFFFFF
 _MOST = 10_000
 """Entries of the directory that are looked at."""
 
@@ -38,8 +38,10 @@ class Compound:
         directory, mini_table = (int.from_bytes(octets[at : at + 4], "little") for at in (48, 60))
         self._table = self._allocation()
         self.entries = self._entries(self._chain(directory))
+        if not self.entries:
+            raise ContainerError(Sign.MALFORMED)
         self._mini_table = _numbers(self._chain(mini_table))
-        self._mini = b"".join(self._chain(root.start)[: root.size] for root in self.entries[:1])
+        self._mini = self._chain(self.entries[0].start)[: self.entries[0].size]
 
     def read(self, entry: Entry, most: int = 1 << 62) -> bytes:
         """Return a stream, or what the file has of it."""
@@ -68,40 +70,32 @@ class Compound:
                 break
             lists += numbers[:-1]
             further, seen = numbers[-1], seen + 1
-        table: list[int] = []
-        for sector in lists:
-            if len(table) * self._sector > len(self._octets) * 8:
-                break
-            table += _numbers(self._at(sector))
-        return table
+        return [number for sector in dict.fromkeys(lists) for number in _numbers(self._at(sector))]
 
     def _chain(self, start: int, most: int = 1 << 62) -> bytes:
-        pieces, at, have = [], start, 0
-        while at < len(self._table) and have < most:
-            piece = self._at(at)
-            if not piece or have > len(self._octets):
+        pieces, at = [], start
+        for _ in range(min(most, len(self._octets)) // self._sector + 1):
+            if at >= len(self._table):
                 break
-            pieces.append(piece)
-            have += len(piece)
+            pieces.append(self._at(at))
             at = self._table[at]
         return b"".join(pieces)
 
     def _entries(self, directory: bytes) -> list[Entry]:
         count = min(len(directory) // 128, _MOST)
+        unread = {number: directory[number * 128 : number * 128 + 128] for number in range(count)}
         found: list[Entry] = []
-        seen: set[int] = set()
         waiting = [(0, "")]
         while waiting:
             number, folder = waiting.pop()
-            if number >= count or number in seen:
+            raw = unread.pop(number, None)
+            if raw is None:
                 continue
-            seen.add(number)
-            raw = directory[number * 128 : number * 128 + 128]
             name = raw[: max(0, min(64, int.from_bytes(raw[64:66], "little")) - 2)].decode("utf-16-le", "replace")
             left, right, child = struct.unpack_from("<III", raw, 68)
             path = "" if number == 0 else f"{folder}/{name}".lstrip("/")
             start, size = struct.unpack_from("<IQ", raw, 116)
-            size = size if self._sector > 512 else size & _LOWER_HALF  # the upper half is undefined in version 3
+            size = size if self._sector > 512 else size & _NONE  # the upper half is undefined in version 3
             found.append(Entry(path, raw[66] == 2, raw[80:96], start, size))
             waiting += [(left, folder), (right, folder)] if number else []
             waiting.append((child, path))

@@ -4,43 +4,30 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from services.screener.containers.documents.texts import is_text, without_nul
 from services.screener.containers.member import Found, Sign
 
 _CALL = re.compile(rb"\|(?<=[\w.' ]\|) ?(?:'[^'\r\n]{1,4096}+'|[\w.:/\\-]{1,512}+) ?!(?=[\w$'\"*.])")
 """Behind a program, `|'topic'!item`; each octet is looked at by few of its attempts, so that it is safe on anything."""
 _CELL = re.compile(rb"(?:\A|[\r\n,;\t\"|])[ \t\"']*+[=+@-]")
 """Where a cell begins that a spreadsheet takes for a formula."""
-_CONTROL = bytes(set(range(32)) - set(b"\t\r\n"))
-_HEAD = 4096
 _BEFORE = 512
 """Octets of a formula before the call that are looked at."""
 _MOST = 10_000
 
 
 def is_formula(octets: bytes) -> bool:
-    """Return whether there may be such a formula in a text; `read_formula` has the last word.
-
-    Of what is no text one octet in nine is a control character; of a table, however odd, hardly any.
-    """
+    """Return whether there may be such a formula in a text; `read_formula` has the last word."""
     if b"|" not in octets or b"!" not in octets:
         return False
-    head = octets[:_HEAD].replace(b"\0", b"")
-    return (
-        20 * (len(head) - len(head.translate(None, _CONTROL))) <= len(head) and _CALL.search(_plain(octets)) is not None
-    )
+    return is_text(octets) and _CALL.search(without_nul(octets)) is not None
 
 
 def read_formula(octets: bytes) -> Iterator[Found]:
     """Say whether a cell holds `=program|'topic'!item`, by itself or in a longer formula."""
-    text = _plain(octets)
+    text = without_nul(octets)
     for call in islice(_CALL.finditer(text), _MOST):
         before = text[max(0, call.start() - _BEFORE) : call.start()]
         if _CELL.search(before) is not None:
             yield Sign.REMOTE
             return
-
-
-def _plain(octets: bytes) -> bytes:
-    """Return a text without the NULs of UTF-16 and the mark at its beginning."""
-    text = octets.replace(b"\0", b"") if b"\0" in octets[:_HEAD] else octets
-    return text.lstrip(b"\xef\xbb\xbf\xff\xfe")

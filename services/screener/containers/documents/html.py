@@ -8,6 +8,7 @@ from html import unescape
 from itertools import islice
 from urllib.parse import unquote_to_bytes
 
+from services.screener.containers.documents.texts import is_text, without_nul
 from services.screener.containers.member import Found, Member, Sign
 from services.screener.containers.streams import stored
 from services.screener.mime.addresses import CODED, may_hold_data
@@ -23,7 +24,7 @@ _SVG_RUNS = re.compile(
     re.IGNORECASE,
 )
 _SVG = re.compile(
-    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!doctype[^\[>]*+(?:\[[^\]]*+\][^>]*+)?>))*+<(?:\w+:)?svg\b",
+    rb"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!doctype[^\[>]*+(?:\[[^\]]*+\][^>]*+)?>))*+<(?:\w+:)?svg\b",
     re.IGNORECASE | re.DOTALL,
 )
 """A drawing from its first element on, whatever stands before."""
@@ -40,14 +41,13 @@ _MOST = 1000
 
 def is_active(octets: bytes) -> bool:
     """Return whether there is anything to look at: most pages have nothing of it."""
-    if octets[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return b"<\0" in octets[:4096] or b"\0<" in octets[:4096]
-    head = octets[:4096].lstrip()[:1024].lower()
-    if b"<" not in head or b"\0" in head:
+    head = octets[:4096].lstrip()[:1024]
+    if b"<" not in head or (b"\0" in head and not is_text(octets)):
         return False
-    if _SVG.match(octets, 0, _PROLOGUE) is not None or may_hold_data(octets):
+    text = without_nul(octets)
+    if _SVG.match(text, 0, _PROLOGUE) is not None or may_hold_data(text):
         return True
-    return any(word in octets for word in _HANDS_OVER)
+    return any(word in text for word in _HANDS_OVER)
 
 
 def read_html(octets: bytes) -> Iterator[Found]:
@@ -72,7 +72,7 @@ def read_html(octets: bytes) -> Iterator[Found]:
 
 
 def _in_ascii(octets: bytes) -> bytes:
-    text = octets.replace(b"\0", b"") if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} else octets
+    text = without_nul(octets)
     return unescape(text.decode("latin-1")).encode("utf-8", "replace") if CODED.search(text) else text
 
 

@@ -69,11 +69,7 @@ def _signs(compound: Compound, entry: Entry) -> Iterator[Sign]:
         yield Sign.MACRO
     elif (
         name == "EncryptedPackage"
-        or (
-            entry.path == "WordDocument"
-            and compound.read(entry, 12)[11:12] >= b"\1"
-            and compound.read(entry, 12)[11] & 1
-        )
+        or (entry.path == "WordDocument" and int.from_bytes(compound.read(entry, 12)[11:12]) & 1)
         or (entry.path == "Current User" and compound.read(entry, 16)[12:] == _ENCRYPTED_SLIDES)
     ):
         yield Sign.ENCRYPTED
@@ -91,8 +87,6 @@ def _workbook(octets: bytes) -> Iterator[Sign]:
             return
         if kind == 0x85 and octets[at + 9 : at + 10] == b"\1":
             yield Sign.MACRO
-        if kind == 0x0A:
-            return
         at += 4 + size
 
 
