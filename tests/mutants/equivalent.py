@@ -5,6 +5,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "antivirus/ruling.py",
         "condition [seen.part for seen in screening.seen]",
     ): "a short cut: the same parts, that need not be looked for again",
+    ("containers/documents/pgp.py", "condition ARMOUR in octets"): "a short cut: the pattern has these words in it",
     (
         "mime/describe.py",
         "if all((param.name == 'boundary' and (not has_words(param.value)) and (param.value == param.raw) for p…",

@@ -35,6 +35,7 @@ PROGRAM = "application/x-msdownload"
             applefile(SINGLE, (NAME, b"x.exe"), (DATES, bytes(16)), (DATA, EXE)), [(("x.exe",), [PROGRAM])], id="single"
         ),
         pytest.param(applefile(SINGLE, (DATA, EXE)), [((), [PROGRAM])], id="without a name"),
+        pytest.param(applefile(SINGLE, (NAME, b"x.exe")), [(("x.exe",), ["application/x-empty"])], id="a name only"),
         pytest.param(
             applefile(DOUBLE, (RESOURCES, EXE), (NAME, b"a")), [(("a",), [PROGRAM])], id="a program for resources"
         ),

@@ -96,6 +96,10 @@ def test_a_damaged_cabinet(octets: bytes, signs: set[Sign]) -> None:
     assert look_inside(octets).signs == signs
 
 
+def test_a_file_whose_name_has_no_end_is_none() -> None:
+    assert look_inside(STORED.octets().partition(b"\0" + BLOCK)[0]).inside == ()
+
+
 def test_each_folder_has_a_method_of_its_own() -> None:
     cabinet = PLAIN._replace(folders=2, reserved=b"signed")
     first = struct.pack("<HH", len(BLOCKS), 1) + b"signed"

@@ -77,8 +77,10 @@ def test_a_small_stream_is_no_longer_than_its_chain() -> None:
     assert read["a/small"] == SMALL.ljust(-(-len(SMALL) // 64) * 64, b"\0")
 
 
-def test_without_a_table_there_is_nothing() -> None:
-    assert contents(changed(compound(STREAMS), 76, "<I", 0xFFFFFFFF)) == {}
+def test_without_a_table_it_is_malformed() -> None:
+    with pytest.raises(ContainerError) as raised:
+        Compound(changed(compound(STREAMS), 76, "<I", 0xFFFFFFFF))
+    assert raised.value.sign is Sign.MALFORMED
 
 
 @pytest.mark.parametrize("start", [0xFFFFFFFE, 0xFFFFFFFF, 0x00FFFFFF])

@@ -249,6 +249,34 @@ def test_text_far_from_the_name_of_a_file_in_onenote_is_none() -> None:
     assert names(look_inside(section)) == {"a.txt", "C:\\a.txt"}
 
 
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (("t\0\0\0", "t\0\0\0"), True),
+        (("t\0\0\0", "t\0x\0"), False),
+        (("a\0", "\0\x01"), False),
+        (("a\0", "\0\xd8"), False),
+    ],
+)
+def test_what_is_no_string_is_no_name_of_a_file_in_onenote(change: tuple[str, str], seen: bool) -> None:
+    old, new = (text.encode("latin-1") for text in change)
+    section = documents.onenote(b"x", name="a.txt", source="").replace(old, new, 1)
+    assert ("a.txt" in names(look_inside(section))) is seen
+
+
+def test_names_in_onenote_stand_behind_their_property_and_are_not_endless() -> None:
+    text = "a.exe".encode("utf-16-le") + b"\0\0"
+    section = documents.onenote(b"x")
+    assert names(look_inside(section[:100] + len(text).to_bytes(4, "little") + text + section[100:])) == set()
+    long = f"{'a' * 600}.exe"
+    assert long not in names(look_inside(documents.onenote(b"x", name=long, source="b")))
+
+
+def test_very_many_files_in_onenote_are_over_the_limit() -> None:
+    assert look_inside(documents.onenote(*[b"x"] * 999)).signs == frozenset()
+    assert look_inside(documents.onenote(*[b"x"] * 1001)).signs == {Sign.OVER_LIMIT}
+
+
 def test_attachments_of_a_message_attached_to_an_outlook_message() -> None:
     outer, inner = "__attach_version1.0_#00000000/", "__attach_version1.0_#00000001/__substg1.0_"
     nested = {

@@ -36,6 +36,9 @@ def test_a_page_that_builds_a_file_and_hands_it_over_smuggles_it(builds: bytes, 
     [
         b"<a href=data:a/b,c>",
         b"<html><script>msSaveBlob(x)",
+        b"\0<a href=data:a/b,c>",
+        b"<html>" + bytes(range(1, 32)) * 20 + b"<a href=data:a/b,c>",
+        b"\n" * 2000 + b"<a href=data:a/b,c>",
         b"\xff\xfe" + "<a href=data:a/b,c>".encode("utf-16-le"),
         b"\xfe\xff" + "<a href=data:a/b,c>".encode("utf-16-be"),
     ],
@@ -46,7 +49,14 @@ def test_pages_are_looked_into(octets: bytes) -> None:
 
 @pytest.mark.parametrize(
     "octets",
-    [b"", b"data:a/b,c", b"\0<a href=data:a/b,c>", b"\xfe\xffdata:", b"<html><p>hello", "schöne".encode("utf-16")],
+    [
+        b"",
+        b"data:a/b,c",
+        b"\0" + bytes(range(1, 32)) * 20 + b"<a href=data:a/b,c>",
+        b"\xfe\xffdata:",
+        b"<html><p>hello",
+        "schöne".encode("utf-16"),
+    ],
 )
 def test_what_is_no_page_or_has_nothing_in_it_is_not(octets: bytes) -> None:
     assert not is_active(octets)

@@ -26,7 +26,7 @@ def read_applefile(octets: bytes) -> Iterator[Found]:
         broken |= start + length > len(octets)
         if kind == _NAME:
             names.append(decode_octets(octets[start : start + min(length, _LONGEST)]))
-        elif kind in {_DATA, _RESOURCES}:
+        elif kind in {_DATA, _RESOURCES} and length:
             forks.append((start, min(start + length, len(octets))))
     if broken:
         yield Sign.MALFORMED

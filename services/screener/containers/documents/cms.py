@@ -70,7 +70,7 @@ def read_cms(octets: bytes) -> Iterator[Found]:
 def _kind(octets: bytes) -> bytes:
     """Return the object identifier of a ContentInfo, empty if it is none of those known here."""
     at = content_info(octets)
-    return next((oid for oid in (_SIGNED, _COMPRESSED, *_SEALED) if octets.startswith(oid, at)), b"")
+    return next((oid for oid in (_SIGNED, _COMPRESSED, *_SEALED) if at and octets.startswith(oid, at)), b"")
 
 
 def _base64(octets: bytes) -> bytes:

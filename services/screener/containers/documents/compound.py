@@ -7,7 +7,7 @@ from typing import NamedTuple
 from services.screener.containers.member import ContainerError, Sign
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_NONE = 0xFFFFFFFF
+_LOWER_HALF = 0xFFFFFFFF
 _MOST = 10_000
 """Entries of the directory that are looked at."""
 
@@ -95,7 +95,7 @@ class Compound:
             left, right, child = struct.unpack_from("<III", raw, 68)
             path = "" if number == 0 else f"{folder}/{name}".lstrip("/")
             start, size = struct.unpack_from("<IQ", raw, 116)
-            size = size if self._sector > 512 else size & _NONE  # the upper half is undefined in version 3
+            size = size if self._sector > 512 else size & _LOWER_HALF  # the upper half is undefined in version 3
             found.append(Entry(path, raw[66] == 2, raw[80:96], start, size))
             waiting += [(left, folder), (right, folder)] if number else []
             waiting.append((child, path))

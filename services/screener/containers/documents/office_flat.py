@@ -18,8 +18,8 @@ _MACROS = re.compile(
 
 def is_flat(octets: bytes) -> bool:
     """Return whether Word opens it as a document, whatever it is called."""
-    head = plain_xml(octets[:_HEAD]).lower()
-    return any(root in head for root in _ROOTS)
+    head = plain_xml(octets[:_HEAD])
+    return b"<" in head and any(root in head.lower() for root in _ROOTS)
 
 
 def read_flat(octets: bytes) -> Iterator[Found]:

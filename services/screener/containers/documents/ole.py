@@ -87,6 +87,8 @@ def _workbook(octets: bytes) -> Iterator[Sign]:
             return
         if kind == 0x85 and octets[at + 9 : at + 10] == b"\1":
             yield Sign.MACRO
+        if kind == 0x0A:
+            return
         at += 4 + size
 
 
