@@ -88,9 +88,13 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.hang_up()
+        self._stack.close()
+
+    async def hang_up(self) -> None:
+        """End the sessions that are kept."""
         if self._pool is not None:
             await self._pool.close()
-        self._stack.close()
 
     def address(self, number: int) -> str:
         """Return an address of the world's network; servers get 2, 3 ... in the order of their start."""

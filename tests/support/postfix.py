@@ -1,4 +1,4 @@
-"""Debian's Postfix as a client of ours: an instance in a directory of its own that sends everything to one relay."""
+"""Debian's Postfix, as a client or a next hop: an instance in a directory of its own that sends all to one relay."""
 
 import os
 import re
@@ -27,7 +27,7 @@ class Postfix:
         self._temporary = tempfile.TemporaryDirectory(prefix="postfix-")
         directory = self._directory = Path(self._temporary.name)
         self._etc = directory / "etc"
-        self._settings = {
+        self.settings = {
             "compatibility_level": "3.6",
             "queue_directory": f"{directory}/spool",
             "data_directory": f"{directory}/lib",
@@ -53,7 +53,7 @@ class Postfix:
             (self._directory / name).mkdir(parents=True)
         for name in ("lib", "log"):
             shutil.chown(self._directory / name, "postfix")
-        (self._etc / "main.cf").write_text("".join(f"{key} = {value}\n" for key, value in self._settings.items()))
+        (self._etc / "main.cf").write_text("".join(f"{key} = {value}\n" for key, value in self.settings.items()))
         shipped = Path("/etc/postfix/master.cf.proto").read_text()
         services = re.sub(r"^smtp +inet .*$", f"{self.port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
         services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
