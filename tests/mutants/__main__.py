@@ -56,6 +56,8 @@ TESTS = {
         "tests/unit/test_screener_readings.py",
         "tests/unit/test_mime_deadline.py",
         "tests/unit/test_mime_quick.py",
+        "tests/unit/test_mime_addresses.py",
+        "tests/unit/test_verdict_ruling.py",
         "tests/ordinary",
     ],
     "containers/documents": [

@@ -30,4 +30,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "identity/names.py",
         "condition '+' in name",
     ): "a short cut: UTF-7 without a plus is ASCII",
+    ("mime/addresses.py", "condition b'data:' in flat"): "a short cut: the pattern has these words in it",
+    ("mime/addresses.py", "condition b'&' in flat"): "a short cut: the pattern has this character in it",
 }
