@@ -1,5 +1,6 @@
 """What `sluice check` tries out of delivery's own: where its connections come from, and the keys that sign its mail."""
 
+import asyncio
 import base64
 import binascii
 import socket
@@ -63,7 +64,7 @@ async def signing(config: Config, resolver: Resolver) -> list[Problem]:
     return [
         *(_readable_by_all(f"delivery.dkim[{index}].key", one.key) for index, one in enumerate(config.delivery.dkim)),
         *([] if config.delivery.arc is None else [_readable_by_all("delivery.arc.key", config.delivery.arc.key)]),
-        *[await _published(resolver, name, key) for name, key in keys.all().items()],
+        *await asyncio.gather(*(_published(resolver, name, key) for name, key in keys.all().items())),
     ]
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.sending import signing
+from shared.config.findings import Severity
+from shared.config.model import Config, Delivery, Dkim
+from shared.dns.resolver import DnsResolver
 from tests.support.cli import Done, sluice
 from tests.support.dns_server import DnsServer, Fault, Zone
 
@@ -21,11 +25,9 @@ def written(folder: Path, text: str) -> None:
     (folder / "sluice.toml").write_text(f'hostname = "relay.example.net"\nbroker = "sqlite:///queue.db"\n{HOSTS}{text}')
 
 
-def checked(folder: Path, zone: Zone, fault: Fault | None = None) -> dict[str, tuple[str, str]]:
+def checked(folder: Path, zone: Zone) -> dict[str, tuple[str, str]]:
     """Return severity and line of each finding about delivery, by its key."""
     with DnsServer(zone) as dns:
-        if fault is not None:
-            dns.fail(NAME, fault)
         done = sluice("check", cwd=folder, SLUICE_DELIVERY__NAMESERVERS=dns.address)
     return {line.split()[1]: (line.split()[0], line) for line in done.out.splitlines() if " delivery." in line}
 
@@ -77,26 +79,36 @@ def test_without_a_key_there_is_no_record(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_wrong_in_dns(tmp_path: Path) -> None:
+async def test_what_is_wrong_in_dns(tmp_path: Path) -> None:
     record = make(tmp_path).out.splitlines()[1].partition(" TXT ")[2].strip("() ")
     other = record.replace("p=MIIB", "p=MIIC")
-    written(tmp_path, '[[delivery.dkim]]\ndomain = "example.org"\nselector = "s1"\nkey = "dkim.pem"\n')
-    for records, severity, reason in (
-        (None, "error", "is not in DNS"),
-        ([], "error", "is not in DNS"),
-        (['"v=spf1 -all"'], "error", "is not the public key"),
-        (['"v=DKIM1; p="'], "error", "is not the public key"),
-        ([other], "error", "is not the public key"),
-        ([record.replace("k=rsa", "k=dsa")], "error", "is not the public key"),
-        ([record, '"other"'], "error", "has 2 TXT records"),
-        ([record.replace("v=DKIM1;", 'v=DKIM1; t=y:s;" "')], "warning", "testing"),
-        ([record], "ok", "is in DNS"),
-    ):
-        zone: Zone = {} if records is None else {NAME: {"TXT": records}}
-        found = checked(tmp_path, zone)[ENTRY]
-        assert (found[0], reason in found[1]) == (severity, True), (records, found)
-    found = checked(tmp_path, {}, Fault.SERVFAIL)[ENTRY]
-    assert (found[0], "no answer from DNS" in found[1]) == ("warning", True)
+    (tmp_path / "dkim.pem").chmod(0o600)
+    entry = Dkim(domain="example.org", selector="s1", key=str(tmp_path / "dkim.pem"))
+    config = Config(delivery=Delivery(dkim=(entry,)))
+    rows: list[tuple[list[str] | None, Severity, str]] = [
+        (None, Severity.ERROR, "is not in DNS"),
+        ([], Severity.ERROR, "is not in DNS"),
+        (['"v=spf1 -all"'], Severity.ERROR, "is not the public key"),
+        (['"v=DKIM1; p="'], Severity.ERROR, "is not the public key"),
+        (['"v=DKIM1; p=!"'], Severity.ERROR, "is not the public key"),
+        (['"junk"'], Severity.ERROR, "is not the public key"),
+        ([other], Severity.ERROR, "is not the public key"),
+        ([record.replace("k=rsa", "k=dsa")], Severity.ERROR, "is not the public key"),
+        ([record, '"other"'], Severity.ERROR, "has 2 TXT records"),
+        ([record.replace("v=DKIM1;", 'v=DKIM1; t=y:s;" "')], Severity.WARNING, "testing"),
+        ([record.replace("v=DKIM1; ", "")], Severity.OK, "is in DNS"),
+        ([record.replace("k=rsa; ", "")], Severity.OK, "is in DNS"),
+        ([record], Severity.OK, "is in DNS"),
+    ]
+    with DnsServer() as dns:
+        for records, severity, reason in rows:
+            dns.zone = {} if records is None else {NAME: {"TXT": records}}
+            *_, found = await signing(config, DnsResolver((dns.address,)))
+            assert (found.severity, found.key) == (severity, ENTRY), records
+            assert reason in found.reason, records
+        dns.fail(NAME, Fault.SERVFAIL)
+        *_, found = await signing(config, DnsResolver((dns.address,)))
+        assert (found.severity, "no answer from DNS" in found.reason) == (Severity.WARNING, True)
 
 
 def test_a_key_that_others_may_read(tmp_path: Path) -> None:

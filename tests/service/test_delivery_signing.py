@@ -130,6 +130,25 @@ async def test_what_cannot_be_signed_arrives_as_it_is(world: World, destination:
     assert destination.transactions[0].content == content
 
 
+@pytest.mark.parametrize(
+    ("results", "signatures"),
+    [
+        (b"relay.example.org; spf=none; dkim=none;\r\n\tdmarc=fail (p=none) header.from=example.org", 0),
+        (b"relay.example.org; spf=none; dkim=none", 0),
+        (b'relay.example.org; spf=fail reason="; dmarc=pass"; dmarc=none', 0),
+        (b"relay.example.org; spf=pass; dkim=pass header.d=example.org;\r\n\tdmarc=pass header.from=example.org", 2),
+        (b"mx.example.com; dmarc=fail", 2),
+    ],
+)
+async def test_a_forgery_that_a_trusted_host_sends_on_is_not_signed(
+    world: World, destination: SmtpServer, results: bytes, signatures: int
+) -> None:
+    """Ingress leaves our own field in mail from trusted networks; what it said of the author when it came, counts."""
+    content = b"Authentication-Results: " + results + b"\r\n" + CONTENT
+    assert await world.deliver(message(BOB, content=content)) == ()
+    assert destination.transactions[0].content.count(b"DKIM-Signature:") == signatures
+
+
 def test_a_key_that_cannot_be_read_stops_the_process(world: World, tmp_path: Path) -> None:
     world.configure(dkim=(Dkim(domain="example.org", selector="s", key=str(tmp_path / "absent")),))
     with pytest.raises(ConfigError, match=r"^delivery\.dkim\[0\]\.key: "):

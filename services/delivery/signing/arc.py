@@ -16,7 +16,7 @@ from shared.mailauth.canonical import header
 from shared.mailauth.fields import Field
 from shared.mailauth.signed import covered
 
-_ARC_RESULT = re.compile(rb";[ \t\r\n]*arc=([a-z]+)", re.IGNORECASE)
+_RESULT = re.compile(rb";[ \t\r\n]*([a-z]+)=([a-z]+)", re.IGNORECASE)
 _QUOTED = re.compile(rb'"[^"]*"')
 """Where words of strangers stand, which may look like results."""
 
@@ -39,6 +39,12 @@ def our_results(fields: Sequence[Field], hostname: str) -> bytes | None:
     return None
 
 
+def results_of(results: bytes, method: bytes) -> list[bytes]:
+    """Return what such a field's value says by one method, such as [b"pass"], in lower case."""
+    found = _RESULT.findall(_QUOTED.sub(b"", results))
+    return [result.lower() for name, result in found if name.lower() == method]
+
+
 def next_link(fields: Sequence[Field], results: bytes) -> Chain | None:
     """Return where the next set goes; None if none may be added.
 
@@ -51,7 +57,7 @@ def next_link(fields: Sequence[Field], results: bytes) -> Chain | None:
     before, highest = ((), highest_instance(fields)) if isinstance(sets, BadChain) else (sets, len(sets))
     is_over = bool(before) and before[-1].claimed == "fail"
     instance = highest + 1
-    said = [word.lower() for word in _ARC_RESULT.findall(_QUOTED.sub(b"", results))]
+    said = results_of(results, b"arc")
     if is_over or instance > MAX_SETS or len(said) != 1:
         return None
     if said == [b"fail"]:

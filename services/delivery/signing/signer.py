@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.delivery.routing.route import find
-from services.delivery.signing.arc import arc_set, next_link, our_results
+from services.delivery.signing.arc import arc_set, next_link, our_results, results_of
 from services.delivery.signing.dkim import Signed, dkim_signature
 from services.delivery.signing.keys import SigningKey, read_key
 from services.delivery.signing.names import names_to_sign
@@ -62,13 +62,20 @@ def read_keys(config: Config) -> Keys:
     return Keys(dkim, key)
 
 
-def dkim_keys(keys: Keys, item: Item, author: str | NoAuthor, postmaster: str) -> tuple[DkimKey, ...]:
+def dkim_keys(
+    keys: Keys, item: Item, author: str | NoAuthor, postmaster: str, *, forged: bool = False
+) -> tuple[DkimKey, ...]:
     """Return the keys that sign for our own mail: those of the author's domain, else of the envelope sender's.
 
     What we generate has no sender: the postmaster's domain counts instead. A message with several From fields is not
-    signed: readers may show one that the signer has nothing to do with. Nothing a stranger sent is signed as ours.
+    signed: readers may show one that the signer has nothing to do with. Nothing a stranger sent is signed as ours, also
+    if it is on its way out again from a host that we trust: a forwarder, say. `forged` tells that DMARC did not pass
+    when it came.
     """
     if item.origin is Origin.INBOUND or (isinstance(author, NoAuthor) and author.several):
+        return ()
+    claimed = None if isinstance(author, NoAuthor) else find(keys.dkim, author)
+    if forged and claimed:
         return ()
     sender = item.envelope.sender or (postmaster if item.origin is Origin.GENERATED else "")
     domains = (author, sender.rpartition("@")[2].lower())
@@ -112,7 +119,10 @@ class Signer:
             return b""
         if message.item.origin is Origin.INBOUND:
             return self._sealed(message.item, parts, now)
-        keys = dkim_keys(self._keys, message.item, author_domain(parts.fields), self._postmaster)
+        results = our_results(parts.fields, self._hostname)
+        forged = results is not None and results_of(results, b"dmarc") != [b"pass"]
+        author = author_domain(parts.fields)
+        keys = dkim_keys(self._keys, message.item, author, self._postmaster, forged=forged)
         signed = _signed(message.item, parts, now) if keys else None
         return b"".join(dkim_signature(one.key, signed, one.valid_for) for one in keys) if signed else b""
 
