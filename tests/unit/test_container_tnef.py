@@ -62,9 +62,9 @@ PLAIN = prop(OCTETS, 0x3707, b"plain.exe\0x")
         *(([prop(UNICODE, number, "größe.exe".encode("utf-16-le"))], "größe.exe") for number in NAMES),
         ([WIDE], "größe.exe"),
         ([PLAIN], "plain.exe"),
-        *(([struct.pack("<HH", kind, 1) + bytes(size), PLAIN], "plain.exe") for kind, size in FIXED.items()),
+        *(([struct.pack("<HH", kind, 1) + b"\x7f" * size, PLAIN], "plain.exe") for kind, size in FIXED.items()),
         *(
-            ([struct.pack("<HHI", 0x1000 | kind, 1, 3) + bytes(3 * size), PLAIN], "plain.exe")
+            ([struct.pack("<HHI", 0x1000 | kind, 1, 3) + b"\x7f" * (3 * size), PLAIN], "plain.exe")
             for kind, size in FIXED.items()
         ),
         ([prop(UNICODE, 1, b"a", b"bcdef"), PLAIN], "plain.exe"),
@@ -113,7 +113,7 @@ WHOLE = tnef(b"a.exe", EXE)
     [
         pytest.param(WHOLE[:-5], id="cut off in a value"),
         pytest.param(WHOLE + b"\1", id="cut off in an attribute"),
-        pytest.param(WHOLE + b"\3" + bytes(20), id="an attribute of no level"),
+        pytest.param(WHOLE + attribute(1, b"", 3), id="an attribute of no level"),
         pytest.param(WHOLE + attribute(PROPERTIES, struct.pack("<I", 2) + PLAIN), id="fewer properties than said"),
         pytest.param(HEAD + attribute(1, b"", 1) * 3001, id="very many attributes"),
     ],
@@ -121,3 +121,4 @@ WHOLE = tnef(b"a.exe", EXE)
 def test_what_is_damaged_is_malformed(octets: bytes) -> None:
     contents = look_inside(octets)
     assert contents.signs == {Sign.MALFORMED}
+    assert any("a.exe" in each for each in names(contents)) is octets.startswith(WHOLE[:50])

@@ -54,13 +54,13 @@ def read_tar(octets: bytes) -> Iterator[Found]:
 
 def _entry(octets: bytes, position: int) -> _Entry | None:
     header = octets[position : position + _BLOCK]
-    if len(header) < _BLOCK or not header.strip(b"\0"):
+    if len(header) < _BLOCK:
         return None
     checksum = _number(header[148:156])
     total = sum(header) - sum(header[148:156]) + 8 * 32
     signed = total - 256 * sum(octet > 127 for octet in header[:148] + header[156:])  # as some old programs count
     size = _number(header[124:136])
-    if checksum not in {total, signed} or size is None or size < 0:
+    if checksum not in {total, signed} or size is None:
         return None
     name = header[:100].partition(b"\0")[0]
     prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
@@ -86,10 +86,8 @@ def _pax_paths(records: bytes) -> list[bytes]:
     for _ in range(1000):
         digits = records[at : at + 20].partition(b" ")[0]
         length = int(digits) if digits.isdigit() else 0
-        if length < len(digits) + 2:
-            break
-        key, equals, value = records[at + len(digits) + 1 : at + length].removesuffix(b"\n").partition(b"=")
+        key, _, value = records[at + len(digits) + 1 : at + length].removesuffix(b"\n").partition(b"=")
         at += length
-        if equals and key in {b"path", b"GNU.sparse.name"}:
+        if key in {b"path", b"GNU.sparse.name"}:
             found.append(value)
     return found

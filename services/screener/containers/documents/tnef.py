@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 
-from services.screener.containers.member import ContainerError, Found, Member, Sign
+from services.screener.containers.member import Found, Member, Sign
 from services.screener.containers.streams import stored
 from services.screener.mime.words import decode_octets
 
@@ -54,14 +54,14 @@ def read_tnef(octets: bytes) -> Iterator[Found]:
             current.names.append(decode_octets(value.partition(b"\0")[0]))
         elif kind == _DATA:
             current.contents.append(value)
-        elif kind == _PROPERTIES:
-            _properties(value, current)
+        elif kind == _PROPERTIES and not _properties(value, current):
+            break
     yield from current.members()
     yield Sign.MALFORMED
 
 
-def _properties(octets: bytes, current: _Attachment) -> None:
-    """Take names and content out of a list of properties (MS-OXTNEF 2.1.3.4)."""
+def _properties(octets: bytes, current: _Attachment) -> bool:
+    """Take names and content out of a list of properties; False if it is cut off (MS-OXTNEF 2.1.3.4)."""
     try:
         at = 4
         for _ in range(min(int.from_bytes(octets[:4], "little"), _MOST)):
@@ -81,7 +81,8 @@ def _properties(octets: bytes, current: _Attachment) -> None:
                 at += 4 + -(-length // 4) * 4
                 _take(kind, number, value, current)
     except struct.error:
-        raise ContainerError(Sign.MALFORMED) from None
+        return False
+    return True
 
 
 def _past_name(octets: bytes, at: int) -> int:
