@@ -53,6 +53,11 @@ def test_what_is_not_kept_is_counted_and_looked_at(
     assert Budget(SMALL, 1).drain(stream, (b"none", b"MARK")) == expected
 
 
+@pytest.mark.parametrize(("before", "told"), [(b"..MARK..", True), (b"..MA", True), (b"..M", False)])
+def test_a_mark_may_stand_before_what_is_counted(before: bytes, told: bool) -> None:
+    assert Budget(SMALL, 1).drain(iter((b"RK",)), (b"MARK",), before) == (2, told, None)
+
+
 def test_members_and_what_they_declare_are_limited() -> None:
     budget = Budget(SMALL, 1)
     budget.member(-5)

@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import random
 import struct
 import zlib
 
@@ -82,6 +83,9 @@ def _filters(data: bytes, *filters: dict[str, int]) -> bytes:
 
 
 F1, F2 = {"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 16}
+ARM = {"id": lzma.FILTER_ARM}
+NEXT_1 = {"id": lzma.FILTER_DELTA, "dist": 1}
+FAR = EXE + random.Random(7).randbytes(9000) * 2
 X86, NEXT = {"id": lzma.FILTER_X86}, {"id": lzma.FILTER_DELTA, "dist": 3}
 P1, P2 = b"\x5d\0\0\1\0", b"\x08"
 LONG = EXE * 40
@@ -107,6 +111,13 @@ def has_program(contents: Contents) -> bool:
         pytest.param(one(_filters(EXE, F2), CODER_2), id="lzma2"),
         pytest.param(one(_filters(EXE, X86, F2), coder(BCJ), CODER_2, bound=((0, 1),)), id="bcj"),
         pytest.param(one(_filters(EXE, X86, F2), CODER_2, coder(BCJ), bound=((1, 0),)), id="bcj, listed the other way"),
+        pytest.param(one(_filters(EXE, X86, F2), coder(b"\4"), CODER_2, bound=((0, 1),)), id="bcj by its other number"),
+        pytest.param(one(_filters(EXE, ARM, F2), coder(b"\3\3\5\1"), CODER_2, bound=((0, 1),)), id="arm"),
+        pytest.param(one(_filters(FAR, F2), CODER_2, size=len(FAR)), id="lzma2 that refers far back"),
+        pytest.param(one(_filters(EXE, F2), coder(LZMA2)), id="lzma2 without properties"),
+        pytest.param(
+            one(_filters(EXE, NEXT_1, F2), coder(DELTA), CODER_2, bound=((0, 1),)), id="delta without properties"
+        ),
         pytest.param(one(_filters(EXE, NEXT, F2), coder(DELTA, b"\2"), CODER_2, bound=((0, 1),)), id="delta"),
         pytest.param(
             one(_filters(LONG, X86, F1), coder(BCJ), coder(LZMA, P1), bound=((0, 1),), size=len(LONG)), id="held back"
@@ -370,6 +381,21 @@ def test_what_nobody_writes(octets: bytes, sign: Sign) -> None:
         pytest.param(one(EXE, coder(COPY), coder(COPY), bound=((0, 1),)), Sign.UNREADABLE, id="stored twice"),
         pytest.param(one(EXE, CODER_2, CODER_2, bound=((0, 1),)), Sign.UNREADABLE, id="packed twice"),
         pytest.param(one(EXE, coder(BCJ)), Sign.UNREADABLE, id="a filter alone"),
+        pytest.param(
+            archive(
+                header(
+                    b"\4"
+                    + streams(
+                        pack(len(EXE), 0),
+                        unpack([folder(coder(COPY, streams=(2, 1)), packed=(0, 1))], [len(EXE)]),
+                    ),
+                    files("a"),
+                ),
+                EXE,
+            ),
+            Sign.UNREADABLE,
+            id="out of two streams",
+        ),
         pytest.param(one(EXE[:-9], coder(COPY)), Sign.MALFORMED, id="fewer octets than said"),
         pytest.param(one(_filters(EXE, F2)[:-4], CODER_2), Sign.MALFORMED, id="packed octets missing"),
     ],

@@ -5,9 +5,13 @@ import random
 
 import pytest
 
+from services.screener.containers.budget import Limits
 from services.screener.containers.contents import look_inside
+from services.screener.containers.member import Sign
 from tests.support.archive_samples import zip_of
 
+FIRST = 1024 * 1024
+"""Octets that are kept of a member that is no container."""
 LARGE = random.Random(1).randbytes(1_200_000)
 """More than is unpacked of a member that is no container."""
 
@@ -29,6 +33,30 @@ def test_a_file_whose_container_declares_no_size_is_counted_to_its_end() -> None
     found = look_inside(gzip.compress(LARGE, mtime=0))
     assert [inside.size for inside in found.inside] == [len(LARGE)]
     assert not found.signs
+
+
+def _large(method: int = 0) -> dict[str, bytes]:
+    """Return members of more than a MiB, each with a zip archive behind its beginning, across it, and at its end."""
+    archive = zip_of({"x.exe": b"MZ"}, method)
+    fill = LARGE[: FIRST - 10]
+    return {"across": fill + archive + LARGE, "begun": fill[:-20] + archive, "end": LARGE + archive}
+
+
+@pytest.mark.parametrize("place", ["across", "begun", "end"])
+def test_an_archive_in_a_large_member_is_found_wherever_it_stands(place: str) -> None:
+    assert "a/x.exe" in {inside.path for inside in look_inside(zip_of({"a": _large()[place]})).inside}
+
+
+def test_a_member_is_read_twice_only_where_it_may_be_an_archive() -> None:
+    limits = Limits(expansion=2_000_000)
+    assert look_inside(zip_of({"a": LARGE}), limits=limits).signs == frozenset()
+    assert look_inside(zip_of({"a": _large()["end"]}), limits=limits).signs == {Sign.OVER_LIMIT}
+
+
+def test_a_large_member_that_ends_early_is_said_though_its_beginning_is_whole() -> None:
+    broken = gzip.compress(LARGE, mtime=0)[:-9]
+    assert look_inside(broken).signs == {Sign.MALFORMED}
+    assert look_inside(zip_of({"a": broken})).signs == {Sign.MALFORMED}
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,14 @@ class Budget:
             return b"".join(pieces), error.sign
         return b"".join(pieces), None
 
-    def drain(self, stream: Iterator[bytes], marks: Sequence[bytes]) -> tuple[int, bool, Sign | None]:
-        """Return how many octets a stream still gives, paid for but not kept, if a mark is in them, what broke it off.
+    def drain(
+        self, stream: Iterator[bytes], marks: Sequence[bytes], before: bytes = b""
+    ) -> tuple[int, bool, Sign | None]:
+        """Return how many octets a stream still gives, paid for but not kept; if a mark is in it; what broke it off.
 
-        A mark has eight octets at most.
+        A mark has eight octets at most. `before` is what the stream has already given.
         """
-        octets, told, seam = 0, False, b""
+        octets, told, seam = 0, any(mark in before for mark in marks), before
         try:
             for chunk in stream:
                 self._pay(len(chunk))

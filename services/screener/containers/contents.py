@@ -99,15 +99,15 @@ class _Walk:
         stream = member.open()
         content, broken = self.budget.take(stream, _FIRST)
         octets = len(content)
-        if broken is None and octets >= _FIRST:
+        if octets >= _FIRST:
             if readers_for(content, inside=True):
                 rest, broken = self.budget.take(stream, self.budget.limits.expansion)
                 octets += len(rest)
                 content += rest
             else:
-                more, told, broken = self.budget.drain(stream, AT_THE_END)
+                more, told, broken = self.budget.drain(stream, AT_THE_END, content)
                 octets += more
-                if told and broken is None:
+                if told:
                     content, broken = self.budget.take(member.open(), self.budget.limits.expansion)
         if broken is not None:
             self.signs.add(broken)

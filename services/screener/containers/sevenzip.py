@@ -45,9 +45,7 @@ def read_7z(octets: bytes) -> Iterator[Found]:
             continue
         stream = streams.setdefault(id(folder), Solid(partial(unpacked, octets, folder)))
         encrypted = _is_encrypted(folder)
-        opened = (
-            None if encrypted or not _is_readable(folder) else stream.opener(sum(folder.sizes[:at]), folder.sizes[at])
-        )
+        opened = stream.opener(sum(folder.sizes[:at]), folder.sizes[at]) if _is_readable(folder) else None
         yield Member((name,), folder.sizes[at], encrypted, open=opened)
 
 
@@ -57,7 +55,7 @@ def unpacked(octets: bytes, folder: Folder) -> Iterator[bytes]:
     if end > len(octets):
         raise ContainerError(Sign.MALFORMED)
     first = folder.coders[0]
-    if len(folder.coders) == 1 and first.method in _LONE:
+    if first.method in _LONE:
         yield from _LONE[first.method](octets, start, end)
         return
     filters = [_filter(coder, folder.size) for coder in reversed(folder.coders)]
@@ -102,7 +100,7 @@ def _header(octets: bytes) -> Header:
         raise ContainerError(Sign.MALFORMED)
     start, size = (int.from_bytes(octets[at : at + 8], "little") for at in (12, 20))
     header = octets[32 + start : 32 + start + size]
-    if len(header) != size or zlib.crc32(header) != int.from_bytes(octets[28:32], "little"):
+    if zlib.crc32(header) != int.from_bytes(octets[28:32], "little"):
         raise ContainerError(Sign.MALFORMED)
     if not header:
         return Header()
