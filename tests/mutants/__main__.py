@@ -84,6 +84,7 @@ TESTS = {
         "tests/unit/test_container_tar.py",
         "tests/unit/test_container_rar.py",
         "tests/unit/test_container_sevenzip.py",
+        "tests/unit/test_container_sevenzip_header.py",
         "tests/unit/test_rules_own.py",
         "tests/unit/test_container_contents.py",
         "tests/unit/test_container_zstd.py",

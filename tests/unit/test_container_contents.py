@@ -12,6 +12,7 @@ import pytest
 from services.screener.containers.budget import Limits
 from services.screener.containers.contents import Contents, look_inside
 from services.screener.containers.member import Sign
+from services.screener.containers.zip_archive import is_zip
 from tests.support import archive_samples as archives
 from tests.support.mail_samples import EXE
 
@@ -135,6 +136,7 @@ PACKED = _deflated(EXE)
 ZOMBIE_LOCAL, ZOMBIE = archives.zip_entry(b"a.txt", PACKED, size=len(EXE), crc=zlib.crc32(EXE))
 LYING_LOCAL, LYING = archives.zip_entry(b"a.txt", PACKED, crc=zlib.crc32(EXE))
 ORDINARY = archives.zip_with(LOCAL, ENTRY)
+JUNK = LOCAL + (b"PK\3\4" + b"\xff" * 26) * 3001
 COMMENT = ORDINARY[:-2] + len(archives.zip_with(HIDDEN, HIDDEN_ENTRY)).to_bytes(2, "little")
 
 
@@ -153,6 +155,12 @@ COMMENT = ORDINARY[:-2] + len(archives.zip_with(HIDDEN, HIDDEN_ENTRY)).to_bytes(
         pytest.param(archives.zip_with(LOCAL, ENTRY, ENTRY), "a.txt", id="one block twice"),
         pytest.param(LOCAL + ENTRY + archives.zip_end(2, len(ENTRY), len(LOCAL)), "a.txt", id="another count"),
         pytest.param(archives.zip_with(ZOMBIE_LOCAL, ZOMBIE), EXE_TYPE, id="stored but deflated"),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", PACKED, size=len(EXE))),
+            EXE_TYPE,
+            id="stored, of another size",
+        ),
+        pytest.param(JUNK, "a.txt", id="very many marks of members"),
         pytest.param(archives.zip_with(LYING_LOCAL, LYING), EXE_TYPE, id="stored but deflated, sizes alike"),
         pytest.param(
             archives.zip_with(*archives.zip_entry(b"a.txt", b"\xff" * 9, method=8)), "a.txt", id="broken data"
@@ -209,6 +217,27 @@ def test_other_signs_of_a_zip(archive: bytes, signs: set[Sign]) -> None:
     contents = look_inside(archive)
     assert names(contents) == {"a.txt"}
     assert contents.signs == signs
+
+
+def test_very_many_marks_of_members_are_over_the_limit() -> None:
+    assert look_inside(JUNK).signs == {Sign.MALFORMED, Sign.OVER_LIMIT}
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"PK\3\4", True),
+        (archives.zip_end(0, 0, 0), True),
+        (b"PK00PK\3\4", True),
+        (b"PK00PK\1\2", False),
+        (b"\xff\xd8" + ORDINARY, True),
+        (b"\xff\xd8" + ENTRY + archives.zip_end(0, len(ENTRY), 0), True),
+        (b"\xff\xd8" + archives.zip_end(1, 0, 0), False),
+        (b"\xff\xd8", False),
+    ],
+)
+def test_what_is_a_zip(octets: bytes, expected: bool) -> None:
+    assert is_zip(octets) is expected
 
 
 def test_a_zip_behind_something_else_is_found_by_its_end() -> None:

@@ -55,7 +55,7 @@ class Cursor:
     def take(self, count: int) -> bytes:
         """Return the next octets."""
         end = self._at + count
-        if count < 0 or end > len(self._octets):
+        if end > len(self._octets):
             raise ContainerError(Sign.MALFORMED)
         taken = self._octets[self._at : end]
         self._at = end
@@ -191,7 +191,7 @@ def _folder(cursor: Cursor) -> tuple[tuple[Coder, ...], int, int, int]:
         properties = cursor.take(cursor.count()) if flags & 0x20 else b""
         coders.append(Coder(method, properties, (ins, outs) == (1, 1)))
         inputs, outputs = inputs + ins, outputs + outs
-    if not coders or outputs < 1 or max(inputs, outputs) > 64:
+    if outputs < 1 or max(inputs, outputs) > 64:
         raise ContainerError(Sign.MALFORMED)
     bound = {cursor.number(): cursor.number() for _ in range(outputs - 1)}
     packed = inputs - len(bound)

@@ -14,7 +14,6 @@ from services.screener.containers.zip_records import (
     CENTRAL,
     END,
     LOCAL,
-    TAIL,
     Directory,
     Header,
     directory_at,
@@ -40,7 +39,7 @@ def is_zip(octets: bytes) -> bool:
     if octets.startswith((LOCAL, END, b"PK00PK\x03\x04")):
         return True
     directory = find_directory(octets)
-    return directory is not None and directory.entries > 0 and octets.startswith(CENTRAL, directory.start)
+    return directory is not None and octets.startswith(CENTRAL, directory.start)
 
 
 def is_buried_zip(octets: bytes) -> bool:
@@ -48,14 +47,12 @@ def is_buried_zip(octets: bytes) -> bool:
 
     Very many marks of an end without a directory are as good as one: nothing else has them.
     """
-    if len(octets) <= TAIL:
-        return False
     at = octets.find(END)
     for _ in range(_MARKS):
         if at < 0:
             return False
         directory = directory_at(octets, at)
-        if directory is not None and directory.entries and octets.startswith(CENTRAL, directory.start):
+        if directory is not None and octets.startswith(CENTRAL, directory.start):
             return True
         at = octets.find(END, at + 4)
     return at >= 0
@@ -128,10 +125,7 @@ def _member(octets: bytes, entry: Header, local: Header | None) -> Iterator[Foun
     if encrypted or local is None or all(header.name.endswith(b"/") and not entry.size for header in headers):
         yield Member(names, entry.size, encrypted)
         return
-    start, end = local.end, local.end + entry.packed
-    if end > len(octets):
-        yield Sign.MALFORMED
-        end = len(octets)
+    start, end = local.end, min(len(octets), local.end + entry.packed)
     for method in dict.fromkeys(header.method for header in headers):
         stream = _stream(octets, start, end, method)
         if stream is None:
