@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.delivery.smtp.offers import Offers
 from services.delivery.smtp.transaction import Order, Phase, Transaction, dot_stuffed
@@ -194,6 +196,13 @@ def test_a_refused_reset_is_as_if_nothing_had_been_said(reply: str | None) -> No
     assert (codes(transaction), transaction.answered) == ((None, None), False)
 
 
+def test_a_reply_to_nothing_is_none() -> None:
+    transaction = Transaction(Order(b"MAIL", [(BOB, b"BOB")], CONTENT), ONE_BY_ONE)
+    transaction.answer(Reply(550, None, ""))
+    assert transaction.broken is not None
+    assert transaction.answers == {}
+
+
 def test_a_loss_before_all_is_sent_leaves_no_doubt() -> None:
     """Without its last octet no host can take a message."""
     transaction = Transaction(Order(b"MAIL", [(BOB, b"BOB")], CONTENT), ONE_BY_ONE)
@@ -264,3 +273,43 @@ def test_too_many_recipients_is_for_later(code: int, enhanced: str, expected: in
     for reply in (Reply(250, None, ""), Reply(code, enhanced, ""), Reply(503, None, "")):
         transaction.answer(reply)
     assert transaction.answers[BOB].code == expected
+
+
+CODES = st.sampled_from([200, 250, 251, 300, 354, 421, 450, 451, 500, 502, 503, 550, 552, 554])
+OFFERS = st.builds(Offers, pipelining=st.booleans(), chunking=st.booleans(), lmtp=st.booleans())
+
+
+def obey(transaction: Transaction, codes: list[int]) -> tuple[bytes, list[tuple[Phase, int]]]:
+    """Answer with these codes and then no more; return what was sent, and which code answered what."""
+    sent = b""
+    heard: list[tuple[Phase, int]] = []
+    codes = list(codes)
+    while not transaction.done:
+        phase = transaction.awaited
+        if phase is None:
+            sent += b"".join(transaction.flight())
+            wanted = any(each is Phase.RCPT and code < 300 for each, code in heard)
+            assert wanted or (CONTENT not in sent and dot_stuffed(CONTENT) not in sent)
+        elif codes:
+            heard.append((phase, codes[0]))
+            transaction.answer(Reply(codes.pop(0), None, ""))
+        else:
+            transaction.broke(LOST)
+    return sent, heard
+
+
+@given(OFFERS, st.booleans(), st.integers(1, 4), st.lists(CODES, max_size=16))
+def test_whatever_a_host_answers(offers: Offers, reset: bool, count: int, replies: list[int]) -> None:
+    """Nobody has the message who was not accepted, or whose content was not; each has an answer, or all a reason."""
+    recipients = [Recipient(address=f"user{n}@example.net") for n in range(count)]
+    lines = [(recipient, b"TO %d" % n) for n, recipient in enumerate(recipients)]
+    transaction = Transaction(Order(b"MAIL", lines, CONTENT), offers, reset=reset)
+    sent, heard = obey(transaction, replies)
+    delivered = [recipient for recipient, reply in transaction.answers.items() if reply.code < 300]
+    uploaded = CONTENT in sent or dot_stuffed(CONTENT) in sent
+    assert len(delivered) <= sum(phase is Phase.RCPT and code < 300 for phase, code in heard)
+    assert not delivered or (uploaded and any(phase is Phase.CONTENT and code < 300 for phase, code in heard))
+    assert len(transaction.answers) == count or transaction.broken is not None
+    assert not any(300 <= reply.code < 400 for reply in transaction.answers.values())
+    assert not transaction.doubtful or uploaded
+    assert sent.count(b"MAIL") <= 1

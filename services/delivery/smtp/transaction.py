@@ -121,7 +121,7 @@ class Transaction:
         self.done = True
 
     def _farewell(self, reply: Reply) -> None:
-        if self._uploading and not self._empty:
+        if self._uploading:
             self._content_answered(reply)
             self.doubtful = not self.done
         self.broken, self.broken_by_host, self.done = reply, True, True
@@ -139,7 +139,7 @@ class Transaction:
                 self._rcpt_answered(rcpt_reply(reply))
             case Phase.DATA:
                 self._data_answered(reply)
-        if not self.done and self._heard == self._sent:
+        if self._heard == self._sent:
             self._look_ahead()
 
     def _rcpt_answered(self, reply: Reply) -> None:
