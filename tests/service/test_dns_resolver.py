@@ -1,7 +1,9 @@
 """The dnspython adapter against a real server on UDP and TCP."""
 
 import asyncio
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from services.delivery.routing.tlsa import records_of
 from shared.dns.nameservers import QUIET_SECONDS, QUIET_TRIES
 from shared.dns.port import AddressAnswer, Mx, Status, Tlsa
 from shared.dns.records import LEAST_SECONDS, NEGATIVE_SECONDS, POSITIVE_SECONDS
-from shared.dns.resolver import FAILURE_SECONDS, DnsResolver
+from shared.dns.resolver import FAILURE_SECONDS, MAX_QUESTIONS, DnsResolver
 from tests.support.dns_server import DnsServer, Fault
 
 ZONE = {
@@ -262,7 +264,7 @@ async def test_a_silent_name_server_is_asked_last_for_a_while(server: DnsServer,
     with DnsServer() as silent:
         for name in names:
             silent.fail(name, Fault.SILENT)
-        resolver = DnsResolver((silent.address, server.address), lifetime=2.5, clock=clock)
+        resolver = DnsResolver((silent.address, server.address), lifetime=5, clock=clock)
         for name in names[:-1]:
             assert (await resolver.mx(name)).status is Status.NO_NAME
         assert [silent.asked(name) for name in names] == [1] * QUIET_TRIES + [0, 0]
@@ -274,7 +276,7 @@ async def test_a_silent_name_server_is_asked_last_for_a_while(server: DnsServer,
 async def test_the_only_one_that_validates_is_asked_first_however_silent(server: DnsServer, clock: Hands) -> None:
     """Else whoever owns a slow zone could lead us to servers whose answers nobody vouches for."""
     with DnsServer() as silent:
-        resolver = DnsResolver((silent.address, server.address), lifetime=2.5, clock=clock)
+        resolver = DnsResolver((silent.address, server.address), lifetime=5, clock=clock)
         resolver._validating = resolver._servers[:1]
         for number in range(QUIET_TRIES + 1):
             silent.fail(f"n{number}.example.org", Fault.SILENT)
@@ -296,7 +298,12 @@ async def test_a_thousand_questions_take_turns(server: DnsServer, resolver: DnsR
     """More at a time than there may be sockets."""
     names = [f"n{number}.example.org" for number in range(1000)]
     server.zone |= {name: {"MX": ["10 mx1.example.org."]} for name in names}
-    answers = await asyncio.gather(*map(resolver.mx, names))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + MAX_QUESTIONS + 50, hard))
+    try:
+        answers = await asyncio.gather(*map(resolver.mx, names))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert {answer.status for answer in answers} == {Status.FOUND}
 
 
@@ -364,6 +371,34 @@ async def test_where_tlsa_records_are_looked_for(
     answer = await resolver.addresses(host)
     assert answer.bases == bases
     assert answer.status is Status.FOUND
+
+
+@pytest.mark.parametrize("failing", ["A", "AAAA"])
+async def test_one_family_that_fails_hides_nothing_of_the_other(
+    server: DnsServer, resolver: DnsResolver, clock: Hands, failing: str
+) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {"*"}
+    server.fail("alias.example.net", Fault.SERVFAIL, kind=failing)
+    answer = await resolver.addresses("alias.example.net")
+    assert answer.addresses == (("192.0.2.1",) if failing == "AAAA" else ("2001:db8::1",))
+    assert answer.bases == ("mx.example.net", "alias.example.net")
+    server.heal("alias.example.net")
+    clock.now += FAILURE_SECONDS + 1
+    assert len((await resolver.addresses("alias.example.net")).addresses) == 2
+
+
+async def test_an_alias_that_was_not_vouched_for_in_time_is_asked_for_again(
+    server: DnsServer, resolver: DnsResolver, clock: Hands
+) -> None:
+    server.zone.update(SIGNED)
+    server.vouched = {"away.example.net"}
+    server.fail("away.example.net", Fault.SERVFAIL, kind="CNAME")
+    assert (await resolver.addresses("away.example.net")).bases == ()
+    server.heal("away.example.net")
+    clock.now += FAILURE_SECONDS + 1
+    assert (await resolver.addresses("away.example.net")).bases == ("away.example.net",)
+    assert server.asked("away.example.net", "A") == 1
 
 
 async def test_nobody_is_believed_that_it_validates_unless_we_trust_it(server: DnsServer) -> None:

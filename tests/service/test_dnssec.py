@@ -29,6 +29,7 @@ RECORDS = {
     "plain.test": {"MX": ["10 mx.plain.test."]},
     "mx.plain.test": {"A": ["192.0.2.4"]},
     "_25._tcp.mx.plain.test": {"TLSA": [EE]},
+    "other.test": {"MX": ["10 mx.example.net."]},
     "back.plain.test": {"CNAME": ["mx.example.net."]},
 }
 FORGED = {
@@ -107,6 +108,7 @@ async def test_which_tlsa_records_count(resolver: DnsResolver, host: str, status
         ("bare.example.net", ("bare.example.net",)),  # without MX
         ("away.example.net", ("away.example.net",)),  # without MX where its alias leads, which is secure itself
         ("plain.test", ()),
+        ("other.test", ()),  # its host is secure, but whoever names it is not
     ],
 )
 async def test_what_a_target_knows_of_dane(resolver: DnsResolver, domain: str, bases: tuple[str, ...]) -> None:

@@ -62,19 +62,19 @@ class DnsServer:
         self.ttl = 60
         self.vouched: set[str] = set()
         """Names whose records it calls validated (AD), as a validating resolver would; "*" is all of them."""
-        self._faults: dict[str, tuple[Fault, int | None]] = {}
+        self._faults: dict[tuple[str, str | None], tuple[Fault, int | None]] = {}
         self._lock = threading.Lock()
         self._udp, self._tcp = _bind(self, port)
         self.port: int = self._udp.server_address[1]
         self.address = f"127.0.0.1:{self.port}"
 
-    def fail(self, name: str, fault: Fault, times: int | None = None) -> None:
-        """Spoil the next `times` answers about `name` (None: all of them)."""
-        self._faults[name.lower()] = (fault, times)
+    def fail(self, name: str, fault: Fault, times: int | None = None, *, kind: str | None = None) -> None:
+        """Spoil the next `times` answers about `name` (None: all of them), those of one type or of every type."""
+        self._faults[name.lower(), kind] = (fault, times)
 
     def heal(self, name: str) -> None:
         """Answer properly again."""
-        self._faults.pop(name.lower(), None)
+        self._faults = {key: fault for key, fault in self._faults.items() if key[0] != name.lower()}
 
     def asked(self, name: str, kind: str | None = None, transport: str | None = None) -> int:
         """Return how often `name` was asked for."""
@@ -96,7 +96,7 @@ class DnsServer:
         kind = dns.rdatatype.to_text(question.rdtype)
         with self._lock:
             self.seen[name, kind, transport] += 1
-            fault = self._take_fault(name)
+            fault = self._take_fault(name, kind)
         if fault is Fault.SILENT:
             return []
         if fault is Fault.GARBAGE:
@@ -122,13 +122,14 @@ class DnsServer:
         }
         return cut.get(fault, [answer])
 
-    def _take_fault(self, name: str) -> Fault | None:
-        fault, left = self._faults.get(name, (None, None))
+    def _take_fault(self, name: str, kind: str) -> Fault | None:
+        key = (name, kind) if (name, kind) in self._faults else (name, None)
+        fault, left = self._faults.get(key, (None, None))
         if fault is not None and left is not None:
             if left <= 1:
-                del self._faults[name]
+                del self._faults[key]
             else:
-                self._faults[name] = (fault, left - 1)
+                self._faults[key] = (fault, left - 1)
         return fault
 
     def _answer(self, response: dns.message.Message, name: str, kind: str) -> None:

@@ -17,6 +17,7 @@ from shared.errors import ConfigError
 V6 = AddressAnswer(Status.FOUND, ("2001:db8::1",))
 V4 = AddressAnswer(Status.FOUND, ("192.0.2.1",))
 TIMEOUT: Any = dns.exception.Timeout
+BOTH_SECURE = AddressAnswer(Status.FOUND, ("2001:db8::1", "192.0.2.1"), secure=True)
 NO_DATA = AddressAnswer(Status.NO_DATA)
 NO_NAME = AddressAnswer(Status.NO_NAME)
 FAILED = AddressAnswer(Status.FAILED, detail="timed out")
@@ -57,6 +58,9 @@ def test_a_wrong_name_server_is_named_with_the_remedy(text: str) -> None:
         (NO_NAME, FAILED, FAILED),
         (NO_NAME, NO_NAME, NO_NAME),
         (NO_NAME, NO_DATA, NO_DATA),
+        (V6._replace(secure=True), V4, AddressAnswer(Status.FOUND, ("2001:db8::1", "192.0.2.1"))),
+        (V6._replace(secure=True), V4._replace(secure=True), BOTH_SECURE),
+        (NO_DATA, V4._replace(secure=True), V4._replace(secure=True)),
     ],
 )
 def test_both_families_make_one_answer(v6: AddressAnswer, v4: AddressAnswer, expected: AddressAnswer) -> None:
