@@ -6,7 +6,6 @@ handler are counted in the item and retried on the stage's own ladder; what keep
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -118,6 +117,7 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._log = log.get(stage=str(stage))
+        self._in_hand, self._seconds = metrics.in_hand.labels(stage), metrics.handling_seconds.labels(stage)
         self._subscriptions: dict[Subscription, Bounds] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._consumers: set[asyncio.Task[None]] = set()
@@ -182,7 +182,7 @@ class Worker:
                     await subscription.allow(wanted)
 
     async def _work(self, received: Received) -> None:
-        with metrics.in_hand.labels(self._stage).track_inprogress():
+        with self._in_hand.track_inprogress():
             durable = False
             try:
                 outcome = await self._handle(received)
@@ -223,7 +223,7 @@ class Worker:
             tried = msgspec.structs.replace(tried, failures=message.item.failures, lost=lost)
             return self._parked(Message(tried, message.content), reason)
         try:
-            with metrics.handling_seconds.labels(self._stage).time():
+            with self._seconds.time():
                 sends = await self._call(message, alone=lost >= ISOLATE_AFTER)
             return _Outcome(name_of(self._stage, sends), sends)
         except Exception as error:  # noqa: BLE001  (unknown means temporary: counted, retried, parked in the end)
@@ -240,11 +240,11 @@ class Worker:
         return _Outcome("parked", [parked(message, reason)])
 
     async def _call(self, message: Message, *, alone: bool) -> Sequence[Send]:
-        async with contextlib.AsyncExitStack() as stack:
-            if alone:
-                await stack.enter_async_context(self._alone)
-            await stack.enter_async_context(asyncio.timeout(self._settings.timeout))
-            return await (self._isolated if alone else self._handler)(message)
+        if alone:
+            async with self._alone, asyncio.timeout(self._settings.timeout):
+                return await self._isolated(message)
+        async with asyncio.timeout(self._settings.timeout):
+            return await self._handler(message)
 
     async def _make_durable(self, received: Received, outcome: _Outcome) -> bool:
         """Publish until it is durable; False if the broker has meanwhile taken the item back.

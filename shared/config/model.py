@@ -310,7 +310,7 @@ class Delivery(Section, frozen=True):
     mta_sts_port: Port = 443
     tls_ca: FilePath | None = None
     """Authorities for verified hosts and MTA-STS policies; None means the system's. A route's `ca=` goes before it."""
-    concurrency: Count = 1000
+    concurrency: Count = 2000
     """Items in hand at a time of each queue, as long as `buffer` has room for them."""
     buffer: Size = Size(64 * 1024**2)
     """Octets of items in hand; beyond it a few are in hand at a time."""

@@ -75,6 +75,8 @@ class RabbitSubscription:
     def __init__(self, link: Link, queue: str, prefetch: int, settings: Settings) -> None:
         self._link = link
         self._queue = queue
+        self.prefetch = prefetch
+        """How many may be unsettled at a time."""
         self._first = prefetch
         self._settings = settings
         self._log = log.get(queue=queue)
@@ -111,11 +113,6 @@ class RabbitSubscription:
                 raise StopAsyncIteration
             if not received.lost:
                 return received
-
-    @property
-    def prefetch(self) -> int:
-        """How many may be unsettled at a time."""
-        return sum(consumer.prefetch for consumer in self._consumers) or self._first
 
     async def allow(self, prefetch: int) -> None:
         """Have so many unsettled at a time from now on, not fewer than at first."""
@@ -189,7 +186,7 @@ class RabbitSubscription:
             channel = await open_channel(connection, confirms=False)
             try:
                 channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
-                self._channel, self._consumers = channel, []
+                self._channel, self._consumers, self.prefetch = channel, [], 0
                 await self._begin_consumer(channel, self._first)
             except BaseException:
                 with contextlib.suppress(Exception):
@@ -202,11 +199,14 @@ class RabbitSubscription:
         consumed = await channel.basic_consume(self._queue, self._on_message)
         if channel is self._channel and consumed.consumer_tag is not None:
             self._consumers.append(_Consumer(consumed.consumer_tag, prefetch))
+            self.prefetch += prefetch
 
     async def _end_consumers(self, channel: Channel, prefetch: int) -> None:
         """End the last ones until the rest may have so many at a time."""
         while self._consumers and self.prefetch > prefetch:
-            await channel.basic_cancel(self._consumers.pop().tag, timeout=self._settings.connect_timeout)
+            consumer = self._consumers.pop()
+            self.prefetch -= consumer.prefetch
+            await channel.basic_cancel(consumer.tag, timeout=self._settings.connect_timeout)
 
     async def _until_lost(self, channel: Channel) -> str:
         """Wait until the channel closes, or RabbitMQ cancels the consumer (its queue was deleted, or moved)."""
