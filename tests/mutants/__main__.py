@@ -51,6 +51,8 @@ TESTS = {
     "mime": [
         "tests/unit/test_mime_describe.py",
         "tests/unit/test_mime_header.py",
+        "tests/unit/test_types_detected.py",
+        "tests/unit/test_names_reading.py",
         CATALOGUE,
         "tests/unit/test_mime_tree.py",
         "tests/unit/test_screener_readings.py",
