@@ -33,4 +33,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "a short cut: UTF-7 without a plus is ASCII",
     ("mime/addresses.py", "condition b'data:' in flat"): "a short cut: the pattern has these words in it",
     ("mime/addresses.py", "condition b'&' in flat"): "a short cut: the pattern has this character in it",
+    ("mime/decode.py", "if encoding == 'base64'"): "a short cut, without a second copy of a large attachment",
+    ("mime/decode.py", "if octets is not None"): "a short cut, without a second copy of a large attachment",
 }

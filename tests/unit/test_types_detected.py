@@ -247,8 +247,17 @@ def test_damaged_base64_gives_every_reading(body: bytes, views: tuple[bytes, ...
 
 
 @pytest.mark.parametrize(
+    ("body", "clean"),
+    [(b"QUJD", True), (b"QUI", True), (b"QUI=", True), (b"QUI=QUI=", False), (b"QUJD====", False), (b"QU#D", False)],
+)
+def test_only_a_last_quantum_may_be_damaged(body: bytes, clean: bool) -> None:
+    assert decode.head(body, 0, len(body), "base64").clean is clean
+
+
+@pytest.mark.parametrize(
     ("encoding", "body", "octets"),
     [
+        ("base64", b"QUJDQUI", b"ABCAB"),
         ("", b"a=20b", b"a=20b"),
         ("7bit", b"a=20b", b"a=20b"),
         ("binary", b"\0", b"\0"),

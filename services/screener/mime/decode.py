@@ -121,11 +121,6 @@ def _base64(body: bytes) -> Views:
     An incomplete last quantum is decoded as far as it goes.
     """
     text = body.translate(None, _SPACE)
-    if len(text) % 4 == 0:
-        try:
-            return Views((pybase64.b64decode(text, validate=True),), clean=True)
-        except binascii.Error:
-            pass
     padded = text.rstrip(b"=")
     if len(text) - len(padded) <= 2 and not padded.translate(None, _ALPHABET):
         usable = padded[: len(padded) - (len(padded) % 4 == 1)]
