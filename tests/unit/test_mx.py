@@ -212,13 +212,36 @@ def test_one_family_does_not_crowd_the_other_out() -> None:
         ("::ffff:127.0.0.1", False),
         ("::ffff:10.0.0.1", False),
         ("::ffff:8.8.8.8", True),
+        ("64:ff9b::8.8.8.8", True),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::127.0.0.1", False),
+        ("64:ff9b:1::8.8.8.8", False),
+        ("2002:808:808::1", True),
+        ("2002:a00:1::1", False),
+        ("2002:7f00:1::1", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("2001::1", False),
+        ("2001:db8::1", False),
+        ("fec0::1", False),
+        ("4000::1", False),
+        ("1fff::1", False),
     ],
 )
 def test_which_addresses_are_the_internets(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
-@pytest.mark.parametrize(("address", "own"), [("203.0.113.9", True), ("::ffff:203.0.113.9", True), ("8.8.8.8", False)])
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("203.0.113.9", True),
+        ("::ffff:203.0.113.9", True),
+        ("64:ff9b::203.0.113.9", True),
+        ("64:ff9b::8.8.8.8", False),
+        ("8.8.8.8", False),
+    ],
+)
 def test_which_addresses_are_ours(address: str, own: bool) -> None:
     assert is_own(address, RULES) is own
 

@@ -19,6 +19,10 @@ MAX_ADDRESSES = 20
 MAX_ADDRESSES_OF_HOST = 6
 """Of both families; the next host must have its turn, too."""
 
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that has been given out; nothing beyond it is the Internet (RFC 4291 section 2.4)."""
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -149,8 +153,12 @@ def is_own(address: str, rules: Rules) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
-    """Tell whether an address is one of the Internet at large."""
+    """Tell whether an address is one of the Internet at large, by way of IPv4 within IPv6 included."""
     parsed = parse(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return (
+            parsed in GLOBAL_UNICAST and parsed.is_global and (not parsed.sixtofour or is_public(str(parsed.sixtofour)))
+        )
     return parsed.is_global and not parsed.is_multicast
 
 
@@ -166,7 +174,8 @@ def is_address(host: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def parse(address: str) -> IpAddress:
-    """Return an address as a value; an IPv4 address mapped into IPv6 is the IPv4 address it stands for."""
+    """Return an address as a value; IPv4 within IPv6, mapped or for NAT64 (RFC 6052), as the IPv4 address it is."""
     parsed = ipaddress.ip_address(address)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return mapped or parsed
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return ipaddress.IPv4Address(parsed.packed[12:]) if parsed in NAT64 else parsed.ipv4_mapped or parsed
+    return parsed
