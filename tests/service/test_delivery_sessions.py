@@ -259,17 +259,25 @@ def _fresh() -> Send:
     return Send(Place.DELIVER, message(BOB, accepted_at=wall_clock()))
 
 
-async def _many(network: World) -> None:
+async def _many(network: World, **options: object) -> None:
     async with network as world:
-        server = one_server(world)
+        server = one_server(world, **options)
         world.configure(per_destination=50)
         for _ in range(20):
             results = await asyncio.gather(*(world.deliver(message(BOB)) for _ in range(20)))
             assert results == [()] * 20
-        assert len(server.transactions) == 400
+        large = b"Subject: x\r\n\r\n" + b".x\r\n" * 500_000
+        assert await world.deliver(message(BOB, content=large)) == ()
+        assert len(server.transactions) == 401
+        assert server.transactions[-1].content == large
 
 
-def test_every_reply_is_heard_on_the_loop_of_the_services() -> None:
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING")])
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_every_reply_is_heard_on_the_loop_of_the_services(
+    authority: trustme.CA, offers: tuple[str, ...], encrypted: bool
+) -> None:
     """uvloop writes, and reads the reply, before a task just made has run: replies to the content were missed."""
+    tls = server_tls(authority, "mx1.example.net") if encrypted else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_many(World(reply_timeout=Duration(20))))
+        runner.run(_many(World(reply_timeout=Duration(60)), extensions=offers, tls=tls))
