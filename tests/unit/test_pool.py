@@ -58,7 +58,7 @@ def test_a_slot_is_free_again_after_an_error() -> None:
     ],
 )
 def test_dots_are_stuffed_and_nothing_else_changes(content: bytes, sent: bytes) -> None:
-    assert dot_stuffed(content) == sent
+    assert b"".join(dot_stuffed(content)) == sent
 
 
 def test_time_outs_are_the_rfcs_up_to_a_cap() -> None:

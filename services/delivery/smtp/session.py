@@ -5,6 +5,7 @@ sends the next one, and the task that waits for the transaction is woken once.
 """
 
 import asyncio
+from collections import deque
 from typing import NamedTuple
 
 from services.delivery.outcome import printable
@@ -13,7 +14,6 @@ from services.delivery.smtp.replies import Garbage, Reader
 from services.delivery.smtp.transaction import Phase, Transaction
 from shared.smtp.reply import Reply
 
-NOTHING = memoryview(b"")
 BLOCK = 64 * 1024
 """Octets written at a time; each must leave within the block time-out."""
 CLOSING_SECONDS = 5.0
@@ -63,7 +63,7 @@ class Session(asyncio.Protocol):
         self._transaction: Transaction | None = None
         self._ended: asyncio.Future[None] | None = None
         """Set when the transaction is done, or the host has answered QUIT."""
-        self._to_write = NOTHING
+        self._to_write: deque[memoryview] = deque()
         self._may_write = True
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -119,12 +119,10 @@ class Session(asyncio.Protocol):
         if not self.alive:
             self._lost(None)
             return
-        *heads, last = transaction.flight()
-        if heads and len(last) <= BLOCK:  # one write costs less than a copy
-            heads, last = [], b"".join((*heads, last))
-        for head in heads:
-            self._transport.write(head)
-        self._to_write = memoryview(last)
+        pieces = transaction.flight()
+        if len(pieces) > 1 and sum(map(len, pieces)) <= BLOCK:  # a copy costs less than another write
+            pieces = (b"".join(pieces),)
+        self._to_write.extend(map(memoryview, pieces))
         self._write()
 
     def _end(self) -> None:
@@ -135,10 +133,10 @@ class Session(asyncio.Protocol):
     def _write(self) -> None:
         """Write as much as is taken; what is left follows when the host has read some of it."""
         while self._to_write and self._may_write and self.alive:
-            block, self._to_write = self._to_write[:BLOCK], self._to_write[BLOCK:]
-            self._transport.write(block)
-        if not self._to_write:
-            self._to_write = NOTHING  # an empty view of the content would keep all of it
+            piece = self._to_write.popleft()
+            if len(piece) > BLOCK:
+                self._to_write.appendleft(piece[BLOCK:])
+            self._transport.write(piece[:BLOCK])
         self._wait()
 
     def _wait(self) -> None:
@@ -248,6 +246,6 @@ class Session(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; what is still to be written is not waited for."""
-        self._to_write = NOTHING
+        self._to_write.clear()
         self._stop_timer()
         self._transport.abort()

@@ -99,7 +99,7 @@ class Transaction:
             return (b".\r\n",)
         if self._offers.chunking:
             return b"BDAT %d LAST\r\n" % len(self._content), self._content
-        return (dot_stuffed(self._content),)
+        return dot_stuffed(self._content)
 
     def answer(self, reply: Reply) -> None:
         """Take the next reply."""
@@ -189,13 +189,12 @@ class Transaction:
         self.done = True
 
 
-def dot_stuffed(content: bytes) -> bytes:
-    """Return the content as DATA sends it (RFC 5321 section 4.5.2), the final dot included.
+def dot_stuffed(content: bytes) -> tuple[bytes, bytes]:
+    """Return the content as DATA sends it (RFC 5321 section 4.5.2), and the final dot.
 
     The receiver gets back the same octets; only a missing last line end is added, which DATA cannot do without.
     """
     stuffed = content.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
-    end = b".\r\n" if not stuffed or stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
-    return stuffed + end
+    return stuffed, b".\r\n" if not stuffed or stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
