@@ -18,9 +18,10 @@ class Moves:
             await moves.begin(len(body), move(body))
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: int = 1) -> None:
+        """`share`: how many do this at the same time; each has that part of what may be on its way."""
         self.moved = 0
-        self._window = Window(AT_ONCE, OCTETS_AT_ONCE)
+        self._window = Window(AT_ONCE // share, OCTETS_AT_ONCE // share)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 

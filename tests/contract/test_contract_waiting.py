@@ -12,7 +12,7 @@ import pytest
 
 from shared import wire
 from shared.broker.topology import STEPS, User, twin
-from shared.broker.waiting import HELD, LATER, WAITING, concerns, held, made_due, resumed, sweep
+from shared.broker.waiting import HELD, LATER, WAITING, Follows, concerns, held, made_due, resumed, sweep
 from shared.ids import new_id
 from shared.model import Action, Attempt, Message, Place, Send, Verdict
 from tests.contract.harness import Harness, take, until
@@ -43,14 +43,24 @@ async def put(harness: Harness, messages: Sequence[Message]) -> None:
     await broker.publish([to(Place.REDELIVER, message) for message in messages])
 
 
-async def flush(harness: Harness, *domains: str) -> int:
-    """Do what `sluice queue flush` does."""
+async def flush(harness: Harness, *domains: str, count: int) -> None:
+    """Do what `sluice queue flush` does, and find so many messages to make due."""
     began = time.time()
+    await go_through(harness, count, lambda each: made_due(each, began) if concerns(each.item, domains) else None)
 
-    def follows(message: Message) -> list[Send] | None:
-        return made_due(message, began) if concerns(message.item, domains) else None
 
-    return await sweep(await harness.operator(), LATER, follows)
+async def go_through(harness: Harness, count: int, follows: Follows) -> None:
+    """Go through what waits until so many are replaced: a quorum queue has not back at once what was looked at."""
+    operator = await harness.operator()
+    replaced = 0
+
+    async def done() -> bool:
+        nonlocal replaced
+        replaced += await sweep(operator, LATER, follows)
+        return replaced >= count
+
+    await until(done, f"{count} replaced")
+    assert replaced == count
 
 
 async def due(harness: Harness, count: int) -> list[Message]:
@@ -67,36 +77,45 @@ async def on_the_ladder(harness: Harness) -> int:
     return sum(each is not None and (each.item.not_before or 0) > now for each in found)
 
 
+async def until_waiting(harness: Harness, count: int) -> None:
+    """Wait until so many are on the ladder: a quorum queue takes a moment to have back what was looked at."""
+
+    async def reached() -> bool:
+        return await on_the_ladder(harness) == count
+
+    await until(reached, f"{count} on the ladder")
+
+
 async def test_everything_that_waits_is_made_due(harness: Harness) -> None:
     """From every step, in its whole; a large one keeps its own queue."""
     small = [waiting(seconds * 1.5, attempt=number) for number, (_, seconds) in enumerate(STEPS[2:])]
     large = waiting(content=b"x" * 78 + b"\r\n" * 1_000_000)
     await put(harness, [*small, large])
-    assert await flush(harness) == len(small) + 1
+    await flush(harness, count=len(small) + 1)
     found = {message.item.id: message for message in await due(harness, len(small))}
     (body,) = [each.body for each in await take(await harness.open(User.DELIVERY), twin(Place.REDELIVER), 1)]
     found[large.item.id] = wire.decode(body)
     for message in (*small, large):
         expected = msgspec.structs.replace(message.item, not_before=None)
         assert found[message.item.id] == Message(expected, message.content)
-    assert await on_the_ladder(harness) == 0
+    await until_waiting(harness, 0)
 
 
 async def test_only_the_domains_that_are_named(harness: Harness) -> None:
     names = ["example.org", "sub.example.org", "example.net", "notexample.org"]
     await put(harness, [waiting(destination=name) for name in names])
-    assert await flush(harness, "example.org") == 1
-    assert await flush(harness, ".example.org") == 1
+    await flush(harness, "example.org", count=1)
+    await flush(harness, ".example.org", count=1)
     assert {message.item.destination for message in await due(harness, 2)} == {"example.org", "sub.example.org"}
-    assert await on_the_ladder(harness) == 2
+    await until_waiting(harness, 2)
 
 
 async def test_what_was_tried_since_the_job_began_has_had_its_turn(harness: Harness) -> None:
     """Or a job would meet what fails again, and go on for ever."""
     tried = Attempt(at=time.time() + 60, stage="deliver", text="450 4.2.0 later")
     await put(harness, [waiting(history=(tried,)), waiting()])
-    assert await flush(harness) == 1
-    assert await on_the_ladder(harness) == 1
+    await flush(harness, count=1)
+    await until_waiting(harness, 1)
 
 
 async def test_killed_in_the_middle_it_loses_nothing(harness: Harness) -> None:
@@ -109,8 +128,10 @@ async def test_killed_in_the_middle_it_loses_nothing(harness: Harness) -> None:
     )
     assert await child.wait() == -9
 
+    operator = await harness.operator()
+
     async def done() -> bool:
-        await flush(harness)
+        await sweep(operator, LATER, lambda message: made_due(message, time.time()))
         return await on_the_ladder(harness) == 0
 
     await until(done, "nothing waits")
@@ -141,8 +162,8 @@ async def test_interrupted_it_finishes_what_it_began(harness: Harness) -> None:
     with pytest.raises(asyncio.CancelledError):
         await job
     assert MANY // 2 <= moved < MANY
-    assert await on_the_ladder(harness) == MANY - moved
-    assert await flush(harness) == MANY - moved
+    await until_waiting(harness, MANY - moved)
+    await flush(harness, count=MANY - moved)
     assert len({message.item.id for message in await due(harness, MANY)}) == MANY
     assert await harness.depth(Place.REDELIVER) == 0
 
@@ -153,11 +174,11 @@ async def test_held_mail_waits_until_it_is_resumed(harness: Harness) -> None:
     await put(harness, [waiting()])
     operator = await harness.operator()
     assert await sweep(operator, WAITING, held) == 2
-    assert await sweep(operator, WAITING, held) == 0
-    assert await flush(harness) == 0
-    assert await on_the_ladder(harness) == 2
+    await go_through(harness, 0, held)
+    await flush(harness, count=0)
+    await until_waiting(harness, 2)
     now = time.time()
-    assert await sweep(operator, LATER, lambda message: resumed(message, now)) == 2
+    await go_through(harness, 2, lambda message: resumed(message, now))
     found = await due(harness, 2)
     assert {(m.item.not_before, m.item.hold_until, m.item.released_at) for m in found} == {(None, now, now)}
 

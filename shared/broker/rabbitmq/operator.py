@@ -28,6 +28,8 @@ from shared.clock import Clock, wall_clock
 from shared.errors import BrokerError, BrokerUnavailable, WireError
 from shared.model import Message, Send
 
+MOVERS = 16
+"""Channels on which messages are taken to be moved: a quorum queue writes each `basic.get` to its log, many at once."""
 _BUCKETS = tuple(bucket_queue(day) for day in range(QUARANTINE_BUCKETS))
 
 
@@ -124,13 +126,24 @@ class RabbitOperator:
 
     async def move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None]) -> int:
         """Replace each message of a queue by what follows from it, some at a time."""
+        left = _Left()
+        movers = [asyncio.create_task(self._move(queue, follows, left)) for _ in range(MOVERS)]
+        try:
+            await asyncio.wait(movers, return_when=asyncio.FIRST_EXCEPTION)
+        finally:  # never cancelled: aiormq closes a channel in the middle of whose call it is
+            left.stop()
+            await asyncio.wait(movers)
+        return sum(mover.result() for mover in movers)
+
+    async def _move(self, queue: str, follows: Callable[[Message], Sequence[Send] | None], left: "_Left") -> int:
+        """Do one mover's part."""
 
         async def replace(tag: int, sends: Sequence[Send]) -> bool:
             await self._broker.publish(sends)
             await channel.basic_ack(tag)
             return True
 
-        async with self._channel() as channel, _look(channel, queue) as messages, Moves() as moves:
+        async with self._channel() as channel, _look(channel, queue, left) as messages, Moves(MOVERS) as moves:
             async for message in messages:
                 found = _kept(queue, message).message
                 sends = None if found is None else follows(found)
@@ -183,17 +196,42 @@ class RabbitOperator:
             raise BrokerUnavailable(f"RabbitMQ at {self._address.shown}: {explain(error)}") from error
 
 
+class _Left:
+    """How many messages are still to be looked at, of those that were there when the first was taken."""
+
+    def __init__(self) -> None:
+        self._count: int | None = None
+
+    def take(self) -> bool:
+        """Take one; False if none is left."""
+        if self._count is None:
+            return True
+        self._count -= 1
+        return self._count >= 0
+
+    def stop(self) -> None:
+        """Leave the rest."""
+        self._count = 0
+
+    def behind(self, message: DeliveredMessage) -> None:
+        """Learn from the first message how many are behind it."""
+        if self._count is None:
+            self._count = message.message_count or 0
+
+
 @contextlib.asynccontextmanager
-async def _look(channel: Channel, queue: str) -> AsyncIterator[AsyncIterator[DeliveredMessage]]:
+async def _look(
+    channel: Channel, queue: str, left: _Left | None = None
+) -> AsyncIterator[AsyncIterator[DeliveredMessage]]:
     """Yield the queue's messages one by one; in the end hand back all that were not acknowledged."""
+    left = left or _Left()
 
     async def messages() -> AsyncIterator[DeliveredMessage]:
-        remaining: int | None = None
-        while remaining is None or remaining > 0:
+        while left.take():
             message = await channel.basic_get(queue)
             if message.delivery_tag is None:
                 return
-            remaining = (message.message_count or 0) if remaining is None else remaining - 1
+            left.behind(message)
             yield message
 
     try:
