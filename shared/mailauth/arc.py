@@ -47,9 +47,9 @@ def read_chain(fields: Sequence[Field]) -> tuple[ArcSet, ...] | BadChain:
         if (number, field.name) in found:
             return BadChain(f"two fields of one kind with i={number}")
         found[number, field.name] = field
-    count, rest = divmod(len(found), len(NAMES))
+    count = len(found) // len(NAMES)
     numbers = {number for number, _ in found}
-    if rest or numbers != set(range(1, count + 1)):
+    if numbers != set(range(1, count + 1)):
         return BadChain("the sets are not complete")
     if count > MAX_SETS:
         return BadChain(f"more than {MAX_SETS} sets")

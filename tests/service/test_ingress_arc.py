@@ -136,6 +136,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a seal gone": (lambda: without(chain_of(2), b"ARC-Seal", 1), "the sets are not complete"),
     "cv=none in the second": (lambda: seal(chain_of(1), claimed="none"), "cv='none' in the seal with i=2"),
+    "a seal over fields": (lambda: chain_of(1).replace(b"cv=none;", b"cv=none; h=from;"), "h= in a seal"),
     "a signature over seals": (lambda: seal(chain_of(1), names=b"arc-seal"), "a signature over seals"),
     "not a signature": (
         lambda: (
