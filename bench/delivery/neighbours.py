@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from bench.delivery.names import domain
 from bench.delivery.sink import MARK, Seen
-from tests.support.dns_server import DnsServer, Zone
+from tests.support.ports import free_port
 from tests.support.processes import ROOT
 
 HEADER = "From: list@bench.example\r\nTo: {recipient}\r\nSubject: number {number}\r\n{mark}{number}\r\n\r\n"
@@ -33,25 +34,6 @@ class Mail(NamedTuple):
     content: bytes
 
 
-def address(number: int) -> str:
-    """Return the address of a domain's one mail server."""
-    return f"127.1.{number // 250}.{number % 250 + 1}"
-
-
-def domain(number: int) -> str:
-    """Return a domain's name."""
-    return f"d{number}.example"
-
-
-def zone(domains: int) -> Zone:
-    """Return the domains as a name server has them."""
-    found: Zone = {}
-    for number in range(domains):
-        found[domain(number)] = {"MX": [f"10 mx.{domain(number)}."]}
-        found[f"mx.{domain(number)}"] = {"A": [address(number)]}
-    return found
-
-
 def mail(shape: Shape) -> list[Mail]:
     """Return the mail, the same in every run, in an order that favours no domain."""
     body = (LINE * (shape.size // len(LINE) + 1))[: shape.size - 2] + b"\r\n"
@@ -65,18 +47,18 @@ def mail(shape: Shape) -> list[Mail]:
 
 
 class Neighbours:
-    """A fresh process of mail servers for one run, and a name server. Use as a context manager."""
+    """A fresh process of mail servers and a name server for one run. Use as a context manager."""
 
     def __init__(self, shape: Shape, port: int) -> None:
         self.port = port
         self._shape = shape
-        self._dns = DnsServer(zone(shape.domains))
-        self.nameserver = self._dns.address
+        self._names = free_port()
+        self.nameserver = f"127.0.0.1:{self._names}"
         self._sink: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
-        self._dns.__enter__()
-        command = [sys.executable, "-m", "bench.delivery.sink", str(self.port), str(self._shape.seconds)]
+        command = [sys.executable, "-m", "bench.delivery.sink"]
+        command += [str(self.port), str(self._names), str(self._shape.seconds)]
         self._sink = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.seen()
         return self
@@ -84,7 +66,6 @@ class Neighbours:
     def __exit__(self, *_: object) -> None:
         self._sink.kill()
         self._sink.wait()
-        self._dns.__exit__()
 
     @property
     def pid(self) -> int:

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.delivery.neighbours import Mail, Neighbours, address, domain
+from bench.delivery.names import address, domain
+from bench.delivery.neighbours import Mail, Neighbours
 from bench.relay.load import descendants
 from tests.support.ports import free_port
 

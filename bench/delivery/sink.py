@@ -1,8 +1,9 @@
 """Five hundred mail servers in one process: it listens on one port of every loopback address, and takes its time.
 
-    python -m bench.delivery.sink PORT SECONDS
+    python -m bench.delivery.sink PORT NAMES SECONDS
 
-Each final dot is answered after SECONDS. A line on standard input is answered by one line of JSON (Seen).
+It is the name server on the UDP port NAMES as well. Each final dot is answered after SECONDS. A line on standard input
+is answered by one line of JSON (Seen).
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from typing import cast
 
 import msgspec
 import uvloop
+
+from bench.delivery.names import NameServer
 
 BANNER = b"220 sink.example ESMTP\r\n"
 HELLO = b"250-sink.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250 8BITMIME\r\n"
@@ -137,9 +140,10 @@ class Session(asyncio.Protocol):
             self._go_on()
 
 
-async def serve(port: int, seconds: float) -> None:
+async def serve(port: int, names: int, seconds: float) -> None:
     """Listen, and answer questions on standard input until its end."""
     sink, loop = Sink(seconds), asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(NameServer, ("127.0.0.1", names))
     server = await loop.create_server(lambda: Session(sink), "0.0.0.0", port, backlog=4096)  # 127.0.0.0/8 as a whole
     async with server:
         while await loop.run_in_executor(None, sys.stdin.buffer.readline):
@@ -148,4 +152,4 @@ async def serve(port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    uvloop.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))

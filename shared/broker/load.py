@@ -11,7 +11,9 @@ class Bounds(NamedTuple):
     """Of one subscription."""
 
     first: int
-    """Bodies in hand at a time to begin with; as many more at each step."""
+    """Bodies in hand at a time to begin with."""
+    step: int
+    """Most that are added at once: nobody knows how large they are, and the broker sends all of them."""
     most: int
 
 
@@ -25,11 +27,11 @@ class Hand(NamedTuple):
 def prefetch_for(prefetch: int, bounds: Bounds, hand: Hand, octets: int, limit: int) -> int:
     """Return the prefetch from now on. `hand` is this subscription's; `octets` those of all, of at most `limit`.
 
-    It grows when all that was asked for is in hand, and as much again of the same size is within the limit.
+    It grows when all that was asked for is in hand, and the next step, of the same size, is within the limit.
     """
     if octets > limit:
         return bounds.first
     if hand.bodies < prefetch or prefetch >= bounds.most:
         return prefetch
-    more = min(bounds.first, bounds.most - prefetch)
+    more = min(prefetch, bounds.step, bounds.most - prefetch)
     return prefetch + more if octets + more * hand.octets // hand.bodies <= limit else prefetch

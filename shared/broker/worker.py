@@ -46,9 +46,10 @@ class Settings(NamedTuple):
     def bounds(self) -> tuple[Bounds, Bounds]:
         """Return those of a work queue and of its twin."""
         if self.octets is None:
-            return Bounds(self.concurrency, self.concurrency), Bounds(LARGE_PREFETCH, LARGE_PREFETCH)
+            most = self.concurrency
+            return Bounds(most, 0, most), Bounds(LARGE_PREFETCH, 0, LARGE_PREFETCH)
         first, large = min(FEW, self.concurrency), min(LARGE_PREFETCH, self.concurrency)
-        return Bounds(first, self.concurrency), Bounds(large, self.concurrency)
+        return Bounds(first, 4 * FEW, self.concurrency), Bounds(large, LARGE_PREFETCH, self.concurrency)
 
 
 class _Outcome(NamedTuple):
