@@ -73,6 +73,7 @@ TESTS = {
         "tests/unit/test_container_pgp.py",
         "tests/unit/test_container_rtf.py",
         "tests/unit/test_container_tnef.py",
+        "tests/unit/test_container_pdf.py",
         "tests/unit/test_container_pdf_password.py",
         "tests/unit/test_encrypted_mail.py",
         CATALOGUE,

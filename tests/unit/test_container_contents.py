@@ -219,6 +219,30 @@ def test_other_signs_of_a_zip(archive: bytes, signs: set[Sign]) -> None:
     assert contents.signs == signs
 
 
+FILLED = _deflated(b"x") + bytes(1_100_000)
+ELSEWISE = archives.zip_entry(b"a.txt", b"harmless", method=97)[0]
+
+
+@pytest.mark.parametrize(
+    ("octets", "signs"),
+    [
+        pytest.param(b"PK00" + ORDINARY, set(), id="of several pieces, in one"),
+        pytest.param(b"PK00PK00" + ORDINARY, {Sign.MALFORMED}, id="more before it"),
+        pytest.param(b"PK\1\1" + ORDINARY, {Sign.MALFORMED}, id="something else before it"),
+        pytest.param(archives.zip_with(ELSEWISE, ENTRY), {Sign.MALFORMED, Sign.UNREADABLE}, id="by another method"),
+        pytest.param(
+            archives.zip_with(*archives.zip_entry(b"a.txt", FILLED, method=8, size=1, crc=zlib.crc32(b"x"))),
+            {Sign.MALFORMED},
+            id="packed into very much more than it is",
+        ),
+    ],
+)
+def test_what_a_zip_says_of_itself(octets: bytes, signs: set[Sign]) -> None:
+    contents = look_inside(octets)
+    assert "a.txt" in names(contents)
+    assert contents.signs == signs
+
+
 def test_very_many_marks_of_members_are_over_the_limit() -> None:
     assert look_inside(JUNK).signs == {Sign.MALFORMED, Sign.OVER_LIMIT}
 

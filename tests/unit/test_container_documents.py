@@ -254,14 +254,14 @@ def test_text_far_from_the_name_of_a_file_in_onenote_is_none() -> None:
     [
         (("t\0\0\0", "t\0\0\0"), True),
         (("t\0\0\0", "t\0x\0"), False),
-        (("a\0", "\0\x01"), False),
+        (("a\0", "\x01\0"), False),
         (("a\0", "\0\xd8"), False),
     ],
 )
 def test_what_is_no_string_is_no_name_of_a_file_in_onenote(change: tuple[str, str], seen: bool) -> None:
     old, new = (text.encode("latin-1") for text in change)
     section = documents.onenote(b"x", name="a.txt", source="").replace(old, new, 1)
-    assert ("a.txt" in names(look_inside(section))) is seen
+    assert any(name.endswith(".txt") for name in names(look_inside(section))) is seen
 
 
 def test_names_in_onenote_stand_behind_their_property_and_are_not_endless() -> None:

@@ -89,6 +89,7 @@ def test_what_may_be_a_text(octets: bytes, expected: bool) -> None:
     [
         (b"=cmd|'/c calc'!A0", True),
         (b"cmd|'/c calc'!A0", True),
+        ("=cmd|'/c calc'!A0".encode("utf-16"), True),
         (bytes(range(1, 32)) + b"=cmd|'/c calc'!A0", False),
         (b"=cmd|'/c calc'", False),
         (b"=cmd!A0", False),

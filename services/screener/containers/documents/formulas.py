@@ -18,8 +18,6 @@ _MOST = 10_000
 
 def is_formula(octets: bytes) -> bool:
     """Return whether there may be such a formula in a text; `read_formula` has the last word."""
-    if b"|" not in octets or b"!" not in octets:
-        return False
     return is_text(octets) and _CALL.search(without_nul(octets)) is not None
 
 

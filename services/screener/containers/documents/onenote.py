@@ -44,7 +44,7 @@ def _names(octets: bytes) -> Iterator[str]:
 def _string(octets: bytes, at: int) -> str:
     """Return the string with its length before it and a NUL at its end that begins here, or nothing."""
     size = int.from_bytes(octets[at : at + 4], "little")
-    if not 4 <= size <= 1024 or size % 2 or octets[at + 2 + size : at + 4 + size] != b"\0\0":
+    if not 4 <= size <= 1024 or octets[at + 2 + size : at + 4 + size] != b"\0\0":
         return ""
     text = octets[at + 4 : at + 2 + size].decode("utf-16-le", "replace")
     return text if text.isprintable() and "\ufffd" not in text else ""

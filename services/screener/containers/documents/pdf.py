@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from services.screener.containers.documents.pdf_password import encryption, opens_without
-from services.screener.containers.member import CHUNK, Found, Member, Sign
+from services.screener.containers.member import CHUNK, ContainerError, Found, Member, Sign
 from services.screener.containers.streams import stored
 from services.screener.mime.words import decode_octets
 
@@ -20,6 +20,8 @@ _LAUNCH = re.compile(rb"/Launch\b")
 _SCRIPT = re.compile(rb"/JS\b")
 _TELLING = re.compile(rb"/(?:Launch|JavaScript|JS|Filespec|EmbeddedFile|Encrypt)")
 """Names that say something, or begin as one that does."""
+_FILTERS = re.compile(rb"/(?:\w+Decode|Crypt|AHx|A85|LZW|RL|CCF|DCT|Fl)\b")
+"""Names of filters, also those that are short for one (ISO 32000-1, tables 6 and 94)."""
 _MOST = 20_000
 _OBJECTS = 16 * 1024 * 1024
 """Octets of compressed objects that are looked at."""
@@ -44,7 +46,7 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
         if number > _MOST:
             yield Sign.OVER_LIMIT
             break
-        if b"ObjStm" in dictionary and left > 0:
+        if b"ObjStm" in dictionary:
             objects = _inflated(octets, start, left)
             left -= len(objects)
             plain.append(_unescaped(objects))
@@ -54,10 +56,9 @@ def read_pdf(octets: bytes) -> Iterator[Found]:
     if left <= 0:
         yield Sign.OVER_LIMIT
     between.append((end, len(octets)))
-    tells = _TELLING.search(octets) is not None
-    if tells:
+    if _TELLING.search(octets) is not None:
         plain.insert(0, octets)
-    if tells or any(_ESCAPE.search(octets, *gap) for gap in between):
+    if any(_ESCAPE.search(octets, *gap) for gap in between):
         plain.append(_unescaped(b"".join(octets[start:end] for start, end in between)))
     if any(_needs_password(text, octets, holds_files=holds_files) for text in plain):
         yield Sign.ENCRYPTED
@@ -82,7 +83,7 @@ def _unescaped(text: bytes) -> bytes:
 
 
 def _said(text: bytes) -> Iterator[Found]:
-    if b"/Launch" in text and _LAUNCH.search(text):
+    if _LAUNCH.search(text):
         yield Sign.LAUNCH
     if b"/JavaScript" in text or _SCRIPT.search(text):
         yield Sign.SCRIPT
@@ -111,12 +112,16 @@ def _inflated(octets: bytes, start: int, most: int) -> bytes:
 
 
 def _file(octets: bytes, start: int, dictionary: bytes) -> Iterator[bytes]:
-    """Yield an embedded file, packed by Flate or as it is; another filter shows itself by its type."""
+    """Yield an embedded file, packed by Flate or as it is. Raise ContainerError for other filters, or several."""
     end = octets.find(b"endstream", start)
     end = len(octets) if end < 0 else end
-    if b"FlateDecode" not in dictionary and b"/Fl" not in dictionary:
+    if b"/Fl" not in dictionary:  # FlateDecode, or its short name
         yield from stored(octets, start, end)
+        if _FILTERS.search(dictionary) is not None:
+            raise ContainerError(Sign.UNREADABLE)
         return
+    if len(_FILTERS.findall(dictionary)) > 1:
+        raise ContainerError(Sign.UNREADABLE)
     decoder = zlib.decompressobj()
     try:
         for at in range(start, len(octets), CHUNK):
@@ -127,4 +132,4 @@ def _file(octets: bytes, start: int, dictionary: bytes) -> Iterator[bytes]:
             if decoder.eof:
                 return
     except zlib.error:
-        return
+        raise ContainerError(Sign.UNREADABLE) from None
