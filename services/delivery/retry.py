@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 SPREAD = 0.2
 """A wait is within ±10 % of the schedule's, so that a recovered host is not met by everything at once."""
+GRACE = 3600.0
+"""Seconds that DNS has to come back after we did."""
 BUSY_SECONDS = (1.0, 5.0)
 """How soon an item comes back whose destination was at its limit."""
 
@@ -41,6 +43,17 @@ def next_try(plan: Plan, age: Age, now: float, jitter: float) -> float | None:
     warning = age.released_at + plan.delay_warning
     stops = (end, warning) if age.warns and now < warning else (end,)
     return min(now + wait, *stops)
+
+
+def once_more(plan: Plan, last_at: float, now: float) -> float | None:
+    """Return when to try again though the lifetime is over, after a try that asked no host; None: it ends here.
+
+    Only if the try was the first after an absence of ours, which the ladder never leaves so long a pause for: whoever
+    comes back after days may find that DNS takes a little longer, and would return all mail without having asked.
+    """
+    longest = max(plan.schedule)
+    absent = now - last_at > longest * (1 + SPREAD)
+    return now + min(longest, GRACE) if absent else None
 
 
 def delay_is_due(plan: Plan, released_at: float, now: float, *, reported: bool) -> bool:

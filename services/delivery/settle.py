@@ -50,6 +50,8 @@ class _Case(NamedTuple):
     """Its number, from 0."""
     policy: Policy
     now: float
+    again: float | None
+    """When those are tried again who are still open; None if the lifetime is over."""
 
     @property
     def item(self) -> Item:
@@ -60,11 +62,14 @@ def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: f
     """Decide for every recipient of an item; every one of them is in `outcomes` once."""
     item = message.item
     tried = item.tried(_history(outcomes, now))
-    case = _Case(Message(tried, message.content), item.attempt, policy, now)
     by = {result: [outcome for outcome in outcomes if outcome.result is result] for result in Result}
     deferred, failed = by[Result.TEMPORARY], by[Result.PERMANENT]
     age = retry.Age(item.released_at, item.attempt, warns=not item.delay_reported and bool(_to_warn(item, deferred)))
     again = retry.next_try(policy.plan, age, now, jitter)
+    if again is None and not any(outcome.host for outcome in outcomes):
+        last_at = max(item.released_at, item.history[-1].at if item.history else 0.0)
+        again = retry.once_more(policy.plan, last_at, now)
+    case = _Case(Message(tried, message.content), item.attempt, policy, now, again)
     if again is None:
         failed, deferred = [*failed, *(_expired(outcome, policy.plan) for outcome in deferred)], []
     told = notify.told_of_failure(_with(tried, failed), policy.postmaster) if failed else Told.SENDER
@@ -73,7 +78,7 @@ def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: f
     if failed and told is Told.QUARANTINE:
         sends.append(_quarantine(case, failed))
     if deferred:
-        sends.append(_again(case, deferred, again))
+        sends.append(_again(case, deferred))
     ended = "quarantined" if told is Told.QUARANTINE else "bounced"
     finished = [
         *((outcome, "delivered") for outcome in by[Result.DELIVERED]),
@@ -171,9 +176,14 @@ def _report(case: _Case, kind: Kind, outcomes: Sequence[Outcome], to: str | None
         postmaster=policy.postmaster,
         now=case.now,
         report_id=derive_id(item.id, f"{kind}.{item.split}.{case.attempt}", item.accepted_at),
-        retry_until=item.released_at + policy.plan.lifetime if kind is Kind.DELAYED else None,
+        retry_until=_until(case) if kind is Kind.DELAYED else None,
         to=to,
     )
+
+
+def _until(case: _Case) -> float:
+    """Return when it is given up."""
+    return max(case.item.released_at + case.policy.plan.lifetime, case.again or 0.0)
 
 
 def _quarantine(case: _Case, failed: Sequence[Outcome]) -> Send:
@@ -183,10 +193,10 @@ def _quarantine(case: _Case, failed: Sequence[Outcome]) -> Send:
     return Send(Place.QUARANTINE, Message(item, case.message.content))
 
 
-def _again(case: _Case, deferred: Sequence[Outcome], not_before: float | None) -> Send:
+def _again(case: _Case, deferred: Sequence[Outcome]) -> Send:
     item = msgspec.structs.replace(
         _with(case.item, deferred),
-        not_before=not_before,
+        not_before=case.again,
         delay_reported=case.item.delay_reported or _delay_is_due(case),
     )
     return Send(Place.REDELIVER, Message(item, case.message.content))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.retry import SPREAD, Age, Plan, delay_is_due, next_try, not_before_busy
+from services.delivery.retry import SPREAD, Age, Plan, delay_is_due, next_try, not_before_busy, once_more
 from shared.config.model import Delivery
 from tests.support.effort import effort
 
@@ -120,6 +120,14 @@ def tried(plan: Plan, jitter: float, *, warns: bool = False) -> list[float]:
 )
 def test_when_a_delay_is_reported(warning: float, age: float, reported: bool, due: bool) -> None:
     assert delay_is_due(PLAN._replace(delay_warning=warning), T, T + age, reported=reported) is due
+
+
+@pytest.mark.parametrize(
+    ("since", "wait"),
+    [(0, None), (3600, None), (4320, None), (4321, 3600), (1e6, 3600)],
+)
+def test_a_last_try_that_asked_nobody_is_repeated_after_an_absence(since: float, wait: float | None) -> None:
+    assert once_more(PLAN, T, T + since) == (None if wait is None else T + since + wait)
 
 
 @pytest.mark.parametrize(("jitter", "wait"), [(0.0, 1), (0.5, 3), (1.0, 5)])

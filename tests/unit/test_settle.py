@@ -6,6 +6,7 @@ from services.delivery.outcome import Outcome
 from services.delivery.retry import Plan
 from services.delivery.settle import Policy, Settled, settle
 from shared.dsn.report import Kind
+from shared.dsn.text import date
 from shared.model import Attempt, Envelope, Item, Message, Origin, Place, Recipient
 from shared.smtp.reply import Reply
 
@@ -118,6 +119,26 @@ def test_a_hosts_words_outlive_ours() -> None:
 def test_our_words_are_reported_if_no_host_said_any() -> None:
     (report,) = decide((BOB, LOST), ours=True, age=10_000).sends
     assert b"the last answer was: 451 4.4.2 session lost" in report.message.content.replace(b"\r\n ", b" ")
+
+
+def test_nothing_is_given_up_by_a_try_that_asked_nobody_after_an_absence() -> None:
+    """Back after days, we find no DNS: an hour later is early enough to return everything."""
+    nowhere = Reply(451, "4.4.3", "name server failure")
+    item = Item(
+        id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        split=1,
+        envelope=Envelope(sender="a@example.org", recipients=(BOB,)),
+        origin=Origin.TRUSTED,
+        accepted_at=T,
+    )
+    outcomes = [Outcome(BOB, nowhere, None, ours=True)]
+    warning, send = settle(Message(item, b"\r\n"), outcomes, POLICY, T + 20_000, 0.5).sends
+    assert f"Will-Retry-Until: {date(T + 20_300)}".encode() in warning.message.content
+    assert send.message.item.not_before == T + 20_300
+    (report,) = settle(send.message, outcomes, POLICY, T + 20_300, 0.5).sends
+    assert b"Action: failed" in report.message.content
+    (asked,) = settle(Message(item, b"\r\n"), [Outcome(BOB, LATER, "mx")], POLICY, T + 20_000, 0.5).sends
+    assert b"Action: failed" in asked.message.content
 
 
 def test_reports_of_one_message_have_ids_of_their_own() -> None:
