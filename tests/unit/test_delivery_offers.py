@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.delivery.smtp.offers import Offers, mail_line, needs_smtputf8, objection, rcpt_line
+from services.delivery.smtp.offers import Offers, carries, mail_line, needs_smtputf8, objection, rcpt_line
 from shared.model import Envelope, Recipient
 
 BOB, EVE = Recipient(address="bob@example.net"), Recipient(address="eve@example.net")
@@ -117,3 +117,17 @@ def test_what_cannot_be_sent_is_not_begun(
 ) -> None:
     reply = objection(envelope, content, offers, "mx")
     assert (reply and reply.enhanced) == status
+
+
+@pytest.mark.parametrize(
+    ("address", "smtputf8", "expected"),
+    [
+        ("bob@example.net", False, True),
+        ("bob@xn--bcher-kva.example", False, True),
+        ("bücher@example.net", False, False),
+        ("bücher@example.net", True, True),
+        ("bob@example.net", True, True),
+    ],
+)
+def test_which_addresses_a_host_takes(address: str, smtputf8: bool, expected: bool) -> None:
+    assert carries(Recipient(address=address), Offers(smtputf8=smtputf8)) is expected
