@@ -84,6 +84,8 @@ TESTS = {
         "tests/unit/test_container_budget.py",
         "tests/unit/test_container_disk_image.py",
         "tests/unit/test_container_cabinet.py",
+        "tests/unit/test_container_streams.py",
+        "tests/unit/test_container_zip_records.py",
         "tests/unit/test_container_tar.py",
         "tests/unit/test_container_rar.py",
         "tests/unit/test_container_sevenzip.py",

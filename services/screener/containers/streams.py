@@ -1,6 +1,7 @@
 """Decompression as streams: every chunk bounded, however much a few octets stand for."""
 
 import bz2
+import contextlib
 import lzma
 import sys
 import zlib
@@ -59,8 +60,9 @@ def gunzip(octets: bytes) -> Iterator[bytes]:
 
 
 def _zlib(decoder: "zlib._Decompress", octets: bytes, start: int, end: int) -> Generator[bytes, None, int]:
+    """Yield what is there until it breaks off, which whoever asks sees by the decoder; return where it ends."""
     position = start
-    try:
+    with contextlib.suppress(zlib.error):
         while position < end and not decoder.eof:
             piece = octets[position : min(end, position + CHUNK)]
             position += len(piece)
@@ -72,8 +74,6 @@ def _zlib(decoder: "zlib._Decompress", octets: bytes, start: int, end: int) -> G
             if not rest:
                 break
             yield rest
-    except zlib.error:
-        raise ContainerError(Sign.MALFORMED) from None
     return position - len(decoder.unused_data)
 
 
@@ -142,20 +142,19 @@ def _drain(
 ) -> Generator[bytes, None, int]:
     position = start
     try:
-        while not decoder.eof:
-            piece = b""
-            if decoder.needs_input:
-                piece = octets[position : min(end, position + CHUNK)]
-                position += len(piece)
-            chunk = decoder.decompress(piece, CHUNK)
-            if chunk:
-                yield chunk
-            elif not piece:
-                break
+        with contextlib.suppress(OSError, ValueError):  # bz2's; it has not reached the end then
+            while not decoder.eof:
+                piece = b""
+                if decoder.needs_input:
+                    piece = octets[position : min(end, position + CHUNK)]
+                    position += len(piece)
+                chunk = decoder.decompress(piece, CHUNK)
+                if chunk:
+                    yield chunk
+                elif not piece:
+                    break
     except (lzma.LZMAError, zstd.ZstdError) as error:
         raise ContainerError(Sign.OVER_LIMIT if "memory" in str(error).lower() else Sign.MALFORMED) from None
-    except (OSError, EOFError, ValueError):
-        raise ContainerError(Sign.MALFORMED) from None
     if not decoder.eof and not unmarked:
         raise ContainerError(Sign.MALFORMED)
     return position - len(decoder.unused_data)

@@ -84,7 +84,7 @@ def find_directory(octets: bytes) -> Directory | None:
     start = max(0, len(octets) - TAIL)
     found: list[Directory] = []
     at = octets.rfind(END, start)
-    while at >= 0 and len(found) < 16:
+    while at >= 0:
         directory = directory_at(octets, at)
         if directory is not None:
             found.append(directory)
