@@ -82,6 +82,7 @@ TESTS = {
         "tests/unit/test_container_judging.py",
         "tests/unit/test_container_walk.py",
         "tests/unit/test_container_budget.py",
+        "tests/unit/test_container_formats.py",
         "tests/unit/test_container_disk_image.py",
         "tests/unit/test_container_cabinet.py",
         "tests/unit/test_container_streams.py",
