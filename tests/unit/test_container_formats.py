@@ -4,7 +4,7 @@ import lzma
 
 import pytest
 
-from services.screener.containers import formats
+from services.screener.containers.documents.mail import read_mail
 from services.screener.containers.formats import is_volume, readers_for
 from tests.support.archive_samples import tar_of, zip_of
 from tests.support.mail_samples import with_exe
@@ -69,9 +69,9 @@ def test_what_people_read_in_the_message_starts_nothing() -> None:
 def test_mail_is_looked_for_inside_of_other_files_only_and_where_nothing_else_is() -> None:
     mail = with_exe()
     assert readers_for(mail) == []
-    assert readers_for(mail, inside=True) == [formats.read_mail]
+    assert readers_for(mail, inside=True) == [read_mail]
     assert readers_for(b"text", inside=True) == []
-    assert formats.read_mail not in readers_for(mail + zip_of({"a": b""}), inside=True)
+    assert read_mail not in readers_for(mail + zip_of({"a": b""}), inside=True)
 
 
 @pytest.mark.parametrize(
