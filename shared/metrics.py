@@ -25,6 +25,8 @@ refusals = Counter("sluice_refusals_total", "Recipients that an attempt did not 
 """cause: as in the reports and in the line `recipient`: mailbox full, spam, rate limited ..."""
 tls = Counter("sluice_delivery_tls_total", "Sessions with other hosts, as far as TLS goes.", ["policy", "result"])
 """policy: tlsa, sts, no-policy-found, configured; result: success, or what failed (RFC 8460 section 4.3)."""
+busy = Counter("sluice_destination_busy_total", "Items sent back because their destination takes no more.", ["why"])
+"""why: busy (at its limit), suspended (it does not answer, and is left alone for a while)."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])
 reloads = Counter("sluice_reloads_total", "Reloads of the configuration.", ["result"])
 """result: done, or refused, when the old one stays in force."""

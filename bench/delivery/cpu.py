@@ -1,11 +1,12 @@
 """`python -m bench.delivery.cpu`: CPU time of one message on a kept connection, in this process.
 
-Ours (an attempt from its targets to its outcomes, over the pool), aiosmtplib one command at a time, and a bare
+Ours (an attempt from its targets to its outcomes, through the gate), aiosmtplib one command at a time, and a bare
 protocol that sends the same flights and looks at nothing; to a sink in a process of its own. Rounds are interleaved.
 """
 
 import argparse
 import asyncio
+import random
 import resource
 import statistics
 import subprocess
@@ -22,11 +23,18 @@ from rich.table import Table
 
 from services.delivery.attempt import Attempt, Courier
 from services.delivery.outcome import Result
-from services.delivery.routing.route import NextHop, Routes, Tls
+from services.delivery.routing.route import ByMx, NextHop, Routes
 from services.delivery.security.contexts import Contexts
+from services.delivery.security.protection import Protection
+from services.delivery.shaping.gate import Busy, Gate
+from services.delivery.shaping.gate import Settings as GateSettings
+from services.delivery.shaping.limits import Table as LimitTable
+from services.delivery.shaping.site import site_of
 from services.delivery.smtp.client import Client, Target
-from services.delivery.smtp.pool import Limits, Pool
 from services.delivery.smtp.session import Timeouts
+from shared.broker.local_slots import LocalSlots
+from shared.config.model import Delivery
+from shared.config.tls_policy import Tls
 from tests.support.delivery_world import message
 
 SENDER, RECIPIENT = "load@bench.example", "sink@destination.example"
@@ -44,15 +52,19 @@ def content(octets: int) -> bytes:
 
 async def ours(port: int, octets: bytes) -> Send:
     """Return what sends by our own session and attempt."""
-    client = Client("bench.example", Contexts(Routes({}, {}, 25)), {}, Timeouts.of(30, 600))
-    pool = Pool(Limits(idle_seconds=60, transactions=10**9))
-    courier = Courier(client, pool)
-    targets = (Target(NextHop("127.0.0.1", port, tls=Tls.NONE), "127.0.0.1"),)
+    client = Client("bench.example", Contexts(Routes({}, {}, ByMx(25))), {}, Timeouts.of(30, 600))
+    delivery = Delivery(per_destination=1000, messages_per_connection=10**6)
+    gate = Gate(LocalSlots(), GateSettings(LimitTable(delivery), 60), random.Random(1))
+    courier = Courier(client)
+    targets = (Target(NextHop("127.0.0.1", port), "127.0.0.1", protection=Protection(Tls.NONE)),)
     sent = message(RECIPIENT, content=octets, sender=SENDER)
 
     async def send() -> None:
         attempt = Attempt(sent.item.envelope)
-        await courier.deliver(sent, targets, attempt)
+        while isinstance(berth := await gate.enter(site_of(targets), "destination.example", targets), Busy):
+            await asyncio.sleep(0)
+        await courier.deliver(sent, targets, attempt, berth)
+        gate.leave(berth, attempt.outcomes)
         (outcome,) = attempt.outcomes
         if outcome.result is not Result.DELIVERED:
             raise RuntimeError(str(outcome))
@@ -152,7 +164,7 @@ async def run(options: argparse.Namespace, ports: dict[bool, int]) -> dict[str, 
     octets = content(options.size)
     senders: dict[str, list[Send]] = {}
     for name, (make, chunking) in SYSTEMS.items():
-        if make is ours:  # one pool for all, which opens as many sessions as are in use
+        if make is ours:  # one gate for all, which opens as many sessions as are in use
             senders[name] = [await make(ports[chunking], octets)] * options.sessions
         else:
             senders[name] = [await make(ports[chunking], octets) for _ in range(options.sessions)]

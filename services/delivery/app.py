@@ -15,10 +15,11 @@ from services.delivery.security.protector import Protector
 from services.delivery.security.sts_fetch import StsFetcher
 from services.delivery.security.sts_policies import StsMemory, StsPolicies
 from services.delivery.settle import Policy
-from services.delivery.shaping.slots import Slots
+from services.delivery.shaping import gate as shaping
+from services.delivery.shaping.gate import Gate
+from services.delivery.shaping.limits import Table
 from services.delivery.signing.signer import Signer, read_keys
 from services.delivery.smtp.client import Client
-from services.delivery.smtp.pool import Limits, Pool
 from services.delivery.smtp.session import Timeouts
 from shared import model
 from shared.broker.port import Broker
@@ -39,7 +40,7 @@ SETTLING_SECONDS = 60.0
 class Lasting(NamedTuple):
     """What outlives a reload of the configuration."""
 
-    slots: Slots
+    gate: Gate
     sts: StsMemory
 
 
@@ -57,10 +58,10 @@ def build(
     `isolated` makes what handles that which may be killing workers; without it they handle that themselves.
     """
     rng = rng or random.SystemRandom()
-    pool, lasting = build_pool(config), Lasting(Slots(config.delivery.per_destination), StsMemory())
+    lasting = Lasting(Gate(broker.slots(), gate_settings(config), rng), StsMemory())
 
     def handlers(config: Config) -> tuple[model.Handler, float, model.Handler | None]:
-        handler = build_handler(config, resolver, pool, clock=clock, rng=rng, lasting=lasting)
+        handler = build_handler(config, resolver, lasting, clock=clock, rng=rng)
         return handler, config.delivery.attempt_timeout + SETTLING_SECONDS, isolated(config) if isolated else None
 
     handler, timeout, alone = handlers(config)
@@ -72,32 +73,28 @@ def build(
 
         def swap() -> None:
             worker.change(*prepared)
-            pool.limits = _limits(new)
-            lasting.slots.limit = new.delivery.per_destination
+            lasting.gate.settings = gate_settings(new)
 
         return swap
 
-    return StageApp(broker, worker, prepare, pool.close)
+    return StageApp(broker, worker, prepare, lasting.gate.close)
 
 
-def build_pool(config: Config) -> Pool:
-    """Return an empty pool of SMTP sessions."""
-    return Pool(_limits(config))
-
-
-def _limits(config: Config) -> Limits:
+def gate_settings(config: Config) -> shaping.Settings:
+    """Return what the configuration says about how much a destination gets."""
     delivery = config.delivery
-    return Limits(delivery.idle_connection, delivery.messages_per_connection, delivery.concurrency)
+    return shaping.Settings(
+        Table(delivery), delivery.idle_connection, delivery.concurrency, max(1, delivery.concurrency // 2)
+    )
 
 
 def build_handler(
     config: Config,
     resolver: Resolver,
-    pool: Pool,
+    lasting: Lasting,
     *,
     clock: Clock,
     rng: random.Random,
-    lasting: Lasting | None = None,
 ) -> Handler:
     """Return the stage's handler, which tests call."""
     delivery = config.delivery
@@ -107,13 +104,12 @@ def build_handler(
     own = frozenset(parse(address) for address in config.relay.own_addresses)
     rules = Rules(config.hostname, own, delivery.allow_private_destinations)
     timeouts = Timeouts.of(delivery.connect_timeout, delivery.reply_timeout)
-    lasting = lasting or Lasting(Slots(delivery.per_destination), StsMemory())
     client = Client(config.hostname, Contexts(routes, delivery.tls_ca), delivery.route_passwords, timeouts)
     parts = Parts(
         hosts=Hosts(routes, rules, resolver, rng),
         protector=build_protector(config, resolver, lasting.sts, clock),
-        courier=Courier(client, pool),
-        slots=lasting.slots,
+        courier=Courier(client),
+        gate=lasting.gate,
         policy=Policy.of(config),
         attempt_seconds=delivery.attempt_timeout,
         signer=Signer(read_keys(config), config.hostname, config.relay.postmaster),

@@ -11,10 +11,10 @@ import msgspec
 
 from services.delivery.outcome import Outcome
 from services.delivery.security.protection import requiring
+from services.delivery.shaping.berth import Berth
 from services.delivery.smtp.client import Client, Failure, Target
 from services.delivery.smtp.connect import Way
 from services.delivery.smtp.offers import carries, mail_line, objection, rcpt_line
-from services.delivery.smtp.pool import Pool
 from services.delivery.smtp.session import Session
 from services.delivery.smtp.transaction import Order, Transaction
 from shared.model import Envelope, Message, Recipient
@@ -68,6 +68,11 @@ def needs_verified_tls(envelope: Envelope) -> bool:
     return envelope.require_tls and envelope.sender is not None
 
 
+def demanded(envelope: Envelope, targets: Sequence[Target]) -> Sequence[Target]:
+    """Return the targets as the envelope wants them."""
+    return [verified(target) for target in targets] if needs_verified_tls(envelope) else targets
+
+
 def verified(target: Target) -> Target:
     """Return the target with TLS and a host that proves who it is demanded."""
     return msgspec.structs.replace(target, protection=requiring(target.protection))
@@ -95,38 +100,37 @@ class End(Enum):
 class Courier:
     """Takes messages to hosts."""
 
-    def __init__(self, client: Client, pool: Pool) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._pool = pool
 
-    async def deliver(self, message: Message, targets: Sequence[Target], attempt: Attempt) -> None:
+    async def deliver(self, message: Message, targets: Sequence[Target], attempt: Attempt, berth: Berth) -> None:
         """Try the targets; `attempt` holds whatever has been answered, also when this is cancelled."""
         required = needs_verified_tls(message.item.envelope)
         unreachable: set[Way] = set()
-        for target in map(verified, targets) if required else targets:
+        for target in berth.ordered(targets):
             if attempt.finished:
                 return
             if unreachable.issuperset(target.ways):
                 continue
-            failure = await self._to(target, message, attempt)
+            failure = await self._to(target, message, attempt, berth)
             if failure is not None:
                 unreachable.update(failure.unreachable)
                 attempt.failed(unprotected(failure) if required else failure.reply, target.hop.host)
 
-    async def _to(self, target: Target, message: Message, attempt: Attempt) -> Failure | None:
+    async def _to(self, target: Target, message: Message, attempt: Attempt, berth: Berth) -> Failure | None:
         """Send over as many sessions with one target as it wants; a kept one that is dead counts for nothing."""
-        session = self._pool.take(target)
+        session = berth.take(target)
         fresh, chunking = session is None, True
         while not attempt.finished:
             if session is None:
-                opened = await self._client.open(target, message.item.envelope.recipients[0].domain)
+                opened = await berth.open(self._client, target, message.item.envelope.recipients[0].domain)
                 if isinstance(opened, Failure):
                     return opened
                 session = opened
                 if not chunking:
                     session.offers = session.offers._replace(chunking=False)
             end = await self._over(session, message, attempt)
-            self._pool.give(target, session)
+            berth.give(target, session)
             if end is End.FINISHED or (end is End.DEAD and fresh):
                 break
             session, fresh, chunking = None, True, chunking and end is not End.NO_CHUNKS

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from services.delivery import retry
-from services.delivery.attempt import Attempt, Courier
+from services.delivery.attempt import Attempt, Courier, demanded
 from services.delivery.routing.hosts import Hosts
 from services.delivery.security.protector import Protector
 from services.delivery.settle import Policy, Settled, settle
-from services.delivery.shaping.slots import Slots
+from services.delivery.shaping.gate import Busy, Gate
+from services.delivery.shaping.site import site_of
 from services.delivery.signing.signer import Signer
 from shared import log, metrics
 from shared.broker.worker import parked
@@ -28,7 +29,7 @@ class Parts(NamedTuple):
     hosts: Hosts
     protector: Protector
     courier: Courier
-    slots: Slots
+    gate: Gate
     policy: Policy
     attempt_seconds: float
     signer: Signer
@@ -56,15 +57,11 @@ class Handler:
         if len(domains) > 1:
             return [Send(Place.REDELIVER, Message(part, message.content)) for part in by_destination(item)]
         (domain,) = domains
-        with self._parts.slots.hold(domain) as free:
-            if not free:
-                return [self._later(message)]
-            return await self._deliver(message, domain)
+        return await self._deliver(message, domain)
 
-    def _later(self, message: Message) -> Send:
-        """Return the item as it is, for a little later: its destination is busy, which is no attempt."""
-        not_before = retry.not_before_busy(self._clock(), self._rng.random())
-        item = msgspec.structs.replace(message.item, not_before=not_before)
+    def _later(self, message: Message, seconds: float) -> Send:
+        """Return the item as it is, for later: its destination is busy, which is no attempt."""
+        item = msgspec.structs.replace(message.item, not_before=self._clock() + seconds)
         return Send(Place.REDELIVER, Message(item, message.content))
 
     async def _deliver(self, message: Message, domain: str) -> Sequence[Send]:
@@ -72,11 +69,13 @@ class Handler:
         began = loop.time()
         attempt = Attempt(message.item.envelope)
         try:
-            async with asyncio.timeout(self._parts.attempt_seconds):
-                await self._attempt(message, domain, attempt)
+            async with asyncio.timeout(self._parts.attempt_seconds) as scope:
+                busy = await self._attempt(message, domain, attempt, scope)
+            if busy is not None:
+                return [self._later(message, busy.seconds)]
         except TimeoutError:
-            seconds = self._parts.attempt_seconds
-            attempt.failed(Reply(451, "4.4.2", f"no result within {seconds:g} s"), None)
+            taken = min(loop.time() - began, self._parts.attempt_seconds)
+            attempt.failed(Reply(451, "4.4.2", f"interrupted without a result after {taken:.3g} s"), None)
         except Exception as error:
             if len(attempt.open) == len(message.item.envelope.recipients):
                 raise  # the worker counts it, tries again, and parks it in the end
@@ -86,17 +85,39 @@ class Handler:
         self._tell(message.item, settled, loop.time() - began)
         return settled.sends
 
-    async def _attempt(self, message: Message, domain: str, attempt: Attempt) -> None:
+    async def _attempt(self, message: Message, domain: str, attempt: Attempt, scope: asyncio.Timeout) -> Busy | None:
+        """Try, or return when there may be a place; `scope` is what ends the attempt if its slot is lost."""
         found = await self._parts.hosts.targets(domain)
         if found.targets:
             found = await self._parts.protector.protect(domain, found)
         if found.failure is not None and not found.targets:
             attempt.decided(found.failure)
-            return
-        if found.failure is not None:
-            attempt.failed(found.failure, None)
-        signed = await self._parts.signer.signed(message, self._clock())
-        await self._parts.courier.deliver(signed, found.targets, attempt)
+            return None
+        gate, item = self._parts.gate, message.item
+        targets = demanded(item.envelope, found.targets)
+        over = retry.is_over(self._parts.policy.plan, item.released_at, self._clock())
+        berth = await gate.enter(site_of(targets), domain, targets, anyway=over)
+        if isinstance(berth, Busy):
+            return self._or_warned(berth, item, attempt)
+        loop = asyncio.get_running_loop()
+        berth.interrupt_by(lambda: scope.reschedule(loop.time()))
+        try:
+            if found.failure is not None:
+                attempt.failed(found.failure, None)
+            signed = await self._parts.signer.signed(message, self._clock())
+            await self._parts.courier.deliver(signed, targets, attempt, berth)
+        finally:
+            gate.leave(berth, attempt.outcomes)
+        return None
+
+    def _or_warned(self, busy: Busy, item: Item, attempt: Attempt) -> Busy | None:
+        """Count the wait for a host that does not answer as an attempt where a report of the delay is due."""
+        plan = self._parts.policy.plan
+        due = retry.delay_is_due(plan, item.released_at, self._clock(), reported=item.delay_reported)
+        if busy.suspended is None or not due:
+            return busy
+        attempt.decided(Reply(451, "4.4.1", f"left alone for now, because: {busy.suspended}"))
+        return None
 
     def _tell(self, item: Item, settled: Settled, seconds: float) -> None:
         for outcome, result in settled.finished:

@@ -5,9 +5,12 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 
-from services.delivery.app import build_handler, build_pool
+from services.delivery.app import Lasting, build_handler, gate_settings
+from services.delivery.security.sts_policies import StsMemory
+from services.delivery.shaping.gate import Gate
 from shared import log
 from shared.broker.isolate import in_child, serve_one
+from shared.broker.local_slots import LocalSlots
 from shared.clock import wall_clock
 from shared.config.model import Config
 from shared.dns.port import Resolver
@@ -35,6 +38,7 @@ def serve(make_resolver: Callable[[Config], Resolver]) -> None:
         config: Config = pickle.loads(settings)  # noqa: S301  (from our own parent process, over its pipe)
         log.set_up(config.log, "delivery-isolated")
         rng = random.SystemRandom()
-        return build_handler(config, make_resolver(config), build_pool(config), clock=wall_clock, rng=rng)
+        lasting = Lasting(Gate(LocalSlots(), gate_settings(config), rng), StsMemory())
+        return build_handler(config, make_resolver(config), lasting, clock=wall_clock, rng=rng)
 
     serve_one(handler)

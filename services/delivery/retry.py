@@ -7,8 +7,6 @@ SPREAD = 0.2
 """A wait is within ±10 % of the schedule's, so that a recovered host is not met by everything at once."""
 GRACE = 3600.0
 """Seconds that DNS has to come back after we did."""
-BUSY_SECONDS = (1.0, 5.0)
-"""How soon an item comes back whose destination was at its limit."""
 
 
 class Plan(NamedTuple):
@@ -61,7 +59,6 @@ def delay_is_due(plan: Plan, released_at: float, now: float, *, reported: bool) 
     return not reported and plan.delay_warning > 0 and now - released_at >= plan.delay_warning
 
 
-def not_before_busy(now: float, jitter: float) -> float:
-    """Return when an item comes back whose destination was at its limit."""
-    low, high = BUSY_SECONDS
-    return now + low + (high - low) * jitter
+def is_over(plan: Plan, released_at: float, now: float) -> bool:
+    """Tell whether the next attempt is the last, whatever is known of the host: nothing expires untried."""
+    return now >= released_at + plan.lifetime

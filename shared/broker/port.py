@@ -78,8 +78,32 @@ class Publisher(Protocol):
         ...
 
 
+class Slot(Protocol):
+    """The right to one connection with a site, held until `release`, or until the broker is lost."""
+
+    async def release(self) -> None:
+        """Let others have it; only after the connection has ended. Never raises."""
+        ...
+
+
+class Slots(Protocol):
+    """How many connections a site has, all workers of the broker together."""
+
+    async def take(self, site: str, limit: int, on_loss: Callable[[], None]) -> Slot | None:
+        """Return one of the site's first `limit` slots, or None: all are held, or the broker does not answer.
+
+        No two holders ever have the same slot. `on_loss` is called if it is taken away: the connection must end at
+        once. A holder that is killed loses its slots with its connections; one that only stops keeps both.
+        """
+        ...
+
+
 class Broker(Publisher, Protocol):
     """What a stage needs."""
+
+    def slots(self) -> Slots:
+        """Return the slots of this broker, the same at each call."""
+        ...
 
     async def subscribe(self, queue: str, prefetch: int) -> Subscription:
         """Consume `queue` with at most `prefetch` bodies unsettled at a time."""

@@ -35,6 +35,11 @@ RETURN_EXCHANGE = "mail.return"
 DEAD_EXCHANGE = "mail.dead-letter"
 """Where work queues dead-letter to at the broker's delivery limit, a backstop."""
 
+SLOT_PREFIX = "slot."
+"""Of the exclusive queues that delivery declares: each is the right to one connection (docs/adr/0010)."""
+SLOT_ROLL = "slot.roll"
+"""The classic queue that every worker with slots consumes from; nobody publishes to it."""
+
 DELIVERY_LIMIT = 1000
 BROWSE_LIMIT = 1_000_000_000
 """For queues that people browse: each look returns the message and counts (BROKER.md 15); `-1` is refused by 3.10."""
@@ -235,7 +240,9 @@ def permissions() -> dict[User, Permission]:
     return {
         User.INGRESS: Permission(nothing, own(User.INGRESS), nothing),
         User.SCREENER: Permission(nothing, own(User.SCREENER), r"^mail\.screen(\.large)?$"),
-        User.DELIVERY: Permission(nothing, own(User.DELIVERY), r"^mail\.(deliver|redeliver)(\.large)?$"),
+        User.DELIVERY: Permission(
+            r"^slot\.[0-9a-f]{8}\.", own(User.DELIVERY), r"^(mail\.(deliver|redeliver)(\.large)?|slot\.roll)$"
+        ),
         User.OPERATOR: Permission(
             nothing, own(User.OPERATOR), r"^mail\.(quarantine\..*|dead|(deliver|redeliver)(\..*)?)$"
         ),

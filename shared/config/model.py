@@ -12,6 +12,7 @@ from shared.config.kinds import (
     Claim,
     ClamdUrl,
     Count,
+    CountQuota,
     Dane,
     Dnssec,
     Domain,
@@ -268,6 +269,16 @@ class Arc(Section, frozen=True):
     key: FilePath
 
 
+class Destination(Section, frozen=True):
+    """What one destination gets; what is not given is as in [delivery]."""
+
+    connections: Count | None = None
+    """At a time, all workers together."""
+    messages_per_connection: Count | None = None
+    rate: CountQuota | None = None
+    """Messages, all workers together, such as "100/min"; evened out, without bursts."""
+
+
 class Delivery(Section, frozen=True):
     """The way out."""
 
@@ -315,7 +326,9 @@ class Delivery(Section, frozen=True):
     buffer: Size = Size(64 * 1024**2)
     """Octets of items in hand; beyond it a few are in hand at a time."""
     per_destination: Count = 10
-    """SMTP sessions at a time to one destination domain."""
+    """SMTP connections at a time to one site (the hosts that MX records name), all workers together."""
+    destination: dict[RouteDomain, Destination] = {}
+    """Other limits, by the domain of the mail hosts or of the recipients."""
     connect_timeout: Duration = Duration(30)
     reply_timeout: Duration = Duration(600)
     """Cap on the wait for any one reply; the values of RFC 5321 section 4.5.3.2 apply below it."""

@@ -16,6 +16,7 @@ from shared.broker.topology import (
     LARGE,
     QUARANTINE_INDEX,
     RETURN_EXCHANGE,
+    SLOT_ROLL,
     Limits,
     Stage,
     User,
@@ -189,7 +190,8 @@ async def test_every_queue_is_of_its_type_and_durable(both: RabbitHarness) -> No
     types = {queue["name"]: (queue["type"], queue["durable"], queue["arguments"]) for queue in listed}
     quorum = ("quorum", True, {"x-queue-type": "quorum"})
     stream = ("stream", True, {"x-queue-type": "stream"})
-    assert types == {**dict.fromkeys(quorum_queues(), quorum), QUARANTINE_INDEX: stream}
+    classic = ("classic", True, {"x-queue-type": "classic"})
+    assert types == {**dict.fromkeys(quorum_queues(), quorum), QUARANTINE_INDEX: stream, SLOT_ROLL: classic}
     assert {queue for stage in Stage for queue in stage_queues(stage)} <= set(types)
 
 

@@ -247,8 +247,7 @@ async def test_content_crosses_tls_octet_for_octet(
 async def test_goodbye_changes_nothing(world: World, step: Step) -> None:
     pair = Pair(world, script={"QUIT": step})
     assert await pair.deliver() == FIRST
-    assert world._pool is not None
-    await world._pool.close()
+    await world.gate.close()
     await closed(pair.first)
     await pair.after()
 

@@ -35,7 +35,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": ("services/", "shared/"),
     "pamqp": ("shared/broker/rabbitmq/",),
     "prometheus_client": ("shared/metrics.py",),
-    "publicsuffixlist": ("services/ingress/mailauth/",),
+    "publicsuffixlist": ("services/ingress/mailauth/", "services/delivery/shaping/site.py"),
     "pybase64": ("services/screener/",),
     "rich": ("services/cli/", "services/demo/"),
     "sqlite3": ("shared/broker/sqlite/",),

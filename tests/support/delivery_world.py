@@ -18,9 +18,11 @@ from typing import Any, Self
 import msgspec
 import trustme
 
-from services.delivery.app import build_handler
+from services.delivery.app import Lasting, build_handler, gate_settings
 from services.delivery.handler import Handler
-from services.delivery.smtp.pool import Limits, Pool
+from services.delivery.security.sts_policies import StsMemory
+from services.delivery.shaping.gate import Gate
+from shared.broker.local_slots import LocalSlots
 from shared.config.model import Config, Delivery, Relay
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
@@ -80,7 +82,8 @@ class World:
             "idle_connection": Duration(30),
         } | delivery
         self._handler: Handler | None = None
-        self._pool: Pool | None = None
+        self._gate: Gate | None = None
+        self.slots = LocalSlots()
         self._next = 2
 
     async def __aenter__(self) -> Self:
@@ -93,8 +96,8 @@ class World:
 
     async def hang_up(self) -> None:
         """End the sessions that are kept."""
-        if self._pool is not None:
-            await self._pool.close()
+        if self._gate is not None:
+            await self._gate.close()
 
     def address(self, number: int) -> str:
         """Return an address of the world's network; servers get 2, 3 ... in the order of their start."""
@@ -125,17 +128,24 @@ class World:
             self.dns.zone[name] = {"A": [server.host]}
 
     @property
+    def gate(self) -> Gate:
+        """What lets the handler's attempts through."""
+        assert self._gate is not None, "nothing was delivered yet"
+        return self._gate
+
+    @property
     def handler(self) -> Handler:
         """The handler of the configuration as it is at the first use."""
         if self._handler is None:
             config = self.config
-            self._pool = Pool(Limits(config.delivery.idle_connection, config.delivery.messages_per_connection))
+            rng = random.Random(7)
+            self._gate = Gate(self.slots, gate_settings(config), rng)
             self._handler = build_handler(
                 config,
                 DnsResolver(config.delivery.nameservers, dnssec=config.delivery.dnssec, clock=lambda: self.now),
-                self._pool,
+                Lasting(self._gate, StsMemory()),
                 clock=lambda: self.now,
-                rng=random.Random(7),
+                rng=rng,
             )
         return self._handler
 

@@ -16,6 +16,7 @@ from tests.support.processes import ROOT
 EXAMPLE = ROOT / "sluice.example.toml"
 COMPOSE = ROOT / "deploy" / "compose" / "sluice.toml"
 NO_DEFAULT_SHOWN = {
+    "destination",
     *("hostname", "broker", "postmaster", "hosted", "address", "certificate", "key", "client_ca", "users_file"),
     *(
         "antivirus",

@@ -128,14 +128,19 @@ def exchange(preference: int, host: str, *addresses: str, found: Status = FOUND)
 )
 def test_addresses_to_try(found: list[Exchange], expected: list[tuple[str, str, str | None]]) -> None:
     chosen = select("example.net", found, RULES)
-    assert chosen == Chosen(tuple(Address(host, address, (), fallback) for host, address, fallback in expected))
+    assert isinstance(chosen, Chosen)
+    assert [(each.host, each.address, each.fallback) for each in chosen.addresses] == expected
+    assert [each.spare for each in chosen.addresses] == [
+        any(ex.mx.host == each.host and ex.mx.preference > found[0].mx.preference for ex in found)
+        for each in chosen.addresses
+    ]
 
 
 def test_a_host_that_dns_does_not_answer_for_is_not_forgotten() -> None:
     found = [exchange(10, "a", found=Status.FAILED), exchange(20, "b", "8.8.8.8")]
     chosen = select("example.net", found, RULES)
     assert isinstance(chosen, Chosen)
-    assert chosen.addresses == (Address("b", "8.8.8.8"),)
+    assert chosen.addresses == (Address("b", "8.8.8.8", spare=True),)
     assert status(chosen.missing) == "4.4.3"
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.retry import SPREAD, Age, Plan, delay_is_due, next_try, not_before_busy, once_more
+from services.delivery.retry import SPREAD, Age, Plan, delay_is_due, is_over, next_try, once_more
 from shared.config.model import Delivery
 from tests.support.effort import effort
 
@@ -130,6 +130,6 @@ def test_a_last_try_that_asked_nobody_is_repeated_after_an_absence(since: float,
     assert once_more(PLAN, T, T + since) == (None if wait is None else T + since + wait)
 
 
-@pytest.mark.parametrize(("jitter", "wait"), [(0.0, 1), (0.5, 3), (1.0, 5)])
-def test_when_a_busy_destination_is_looked_at_again(jitter: float, wait: float) -> None:
-    assert not_before_busy(T, jitter) == T + wait
+@pytest.mark.parametrize(("age", "over"), [(0, False), (9999, False), (10_000, True), (20_000, True)])
+def test_when_the_next_attempt_is_the_last(age: float, over: bool) -> None:
+    assert is_over(PLAN, T, T + age) is over

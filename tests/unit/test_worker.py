@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from shared import wire
-from shared.broker.port import Received, Subscription
+from shared.broker.port import Received, Slots, Subscription
 from shared.broker.sqlite import Options, SqliteBroker, SqliteOperator, open_broker, open_operator, store
 from shared.broker.topology import COMES_BACK_TO, STEPS, WORK, Stage
 from shared.broker.worker import ISOLATE_AFTER, PARK_AFTER, Settings, Worker, failed, name_of, parked
@@ -163,6 +163,9 @@ class Tracing:
 
     async def subscribe(self, queue: str, prefetch: int) -> Subscription:
         return TracingSubscription(await self._broker.subscribe(queue, prefetch), self)
+
+    def slots(self) -> Slots:
+        return self._broker.slots()
 
     async def close(self) -> None:
         await self._broker.close()

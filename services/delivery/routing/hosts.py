@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from services.delivery.routing import mx
 from services.delivery.routing.mx import Chosen, Exchange, Rules
 from services.delivery.routing.route import ByMx, Hop, NextHop, Routes
@@ -67,7 +69,9 @@ class Hosts:
 def merged(found: Sequence[Found]) -> Found:
     """Return what all hops of a destination give. A temporary failure says more than a permanent one."""
     failures = [each.failure for each in found if each.failure is not None]
-    targets = tuple(target for each in found for target in each.targets)
+    first = next((each for each in found if each.targets), None)
+    spare = (_spare(target) for each in found if each is not first for target in each.targets)
+    targets = (*(first.targets if first else ()), *spare)
     temporary = next((reply for reply in failures if not reply.is_permanent), None)
     return Found(targets, temporary if targets else temporary or failures[-1])
 
@@ -80,13 +84,17 @@ def configured(hop: NextHop, answer: AddressAnswer) -> Found:
     return Found((), Reply(451, "4.4.4", f"next hop {hop.host} has no address: {answer.detail or answer.status}"))
 
 
+def _spare(target: Target) -> Target:
+    return msgspec.structs.replace(target, spare=True)
+
+
 def _named(chosen: Chosen, hop: ByMx) -> Found:
     """Return the targets of the hosts that DNS named."""
     hops = {address.host: NextHop(address.host, hop.port, source=hop.source) for address in chosen.addresses}
     return Found(
         tuple(
-            Target(hops[host], address, bases, fallback, by_mx=True)
-            for host, address, bases, fallback in chosen.addresses
+            Target(hops[host], address, bases, fallback, by_mx=True, spare=spare)
+            for host, address, bases, fallback, spare in chosen.addresses
         ),
         chosen.missing,
     )

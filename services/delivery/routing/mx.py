@@ -50,6 +50,8 @@ class Address(NamedTuple):
     """The host's TLSA base domains, if DNSSEC vouches for every step from the domain to here (RFC 7672 section 2.2)."""
     fallback: str | None = None
     """An IPv4 address of the same host, to connect to when the IPv6 one does not answer at once."""
+    spare: bool = False
+    """True if there are hosts of a better preference."""
 
 
 class Chosen(NamedTuple):
@@ -105,7 +107,8 @@ def select(domain: str, found: Sequence[Exchange], rules: Rules, *, secure: bool
     for mx, answer in better:
         allowed = [address for address in answer.addresses if rules.allow_private or is_public(address)]
         bases = answer.bases if secure else ()
-        every += [Address(mx.host, address, bases, fallback) for address, fallback in ordered(allowed)]
+        spare = mx.preference > better[0].mx.preference
+        every += [Address(mx.host, address, bases, fallback, spare) for address, fallback in ordered(allowed)]
     if not every:
         return _nothing(domain, better, private=any(exchange.answer.addresses for exchange in better))
     failures = (failed(domain, answer.detail) for _, answer in better if answer.status is Status.FAILED)

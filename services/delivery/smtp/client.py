@@ -42,6 +42,8 @@ class Target(msgspec.Struct, frozen=True):
         addresses = (self.address,) if self.fallback is None else (self.address, self.fallback)
         return tuple(Way(each, self.hop.port, self.hop.source.towards(each)) for each in addresses)
 
+    spare: bool = False
+    """There are others to try before, of a better preference."""
     by_mx: bool = False
     """DNS named the host, not the configuration."""
     protection: Protection = Protection()

@@ -9,6 +9,7 @@ from shared.broker.admin.api import quoted
 from shared.broker.admin.values import Call, Found, FoundBinding, FoundExchange, FoundPolicy, FoundQueue
 from shared.broker.topology import (
     QUARANTINE_INDEX,
+    SLOT_ROLL,
     Binding,
     Limits,
     Policy,
@@ -101,7 +102,7 @@ def _shape(exchange: FoundExchange) -> str:
 
 def _queues(found: Found, v: str, limits: Limits) -> Iterator[Difference]:
     there = {queue.name: queue for queue in found.queues}
-    wanted = {**dict.fromkeys(quorum_queues(), "quorum"), QUARANTINE_INDEX: "stream"}
+    wanted = {**dict.fromkeys(quorum_queues(), "quorum"), QUARANTINE_INDEX: "stream", SLOT_ROLL: "classic"}
     for name, kind in wanted.items():
         if name not in there:
             body = {"durable": True, "auto_delete": False, "arguments": {"x-queue-type": kind}}
@@ -118,8 +119,9 @@ def _queues(found: Found, v: str, limits: Limits) -> Iterator[Difference]:
             remedy = f"start the nodes that hold it; if it stays down with all of them up, delete it, then {APPLY}"
             yield Difference(f"queue {name}", "running", "down", remedy)
             continue
-        yield from _effective_policy(queue, found, limits)
-        yield from _members(queue, found)
+        if name != SLOT_ROLL:
+            yield from _effective_policy(queue, found, limits)
+            yield from _members(queue, found)
     for name in sorted(there.keys() - wanted.keys()):
         if name.startswith("mail."):
             remedy = "move its messages elsewhere and delete it, if nothing uses it"

@@ -1,6 +1,7 @@
 """The broker port on RabbitMQ."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 
 from shared import log, wire
@@ -8,6 +9,7 @@ from shared.broker.rabbitmq import index, properties
 from shared.broker.rabbitmq.link import Link
 from shared.broker.rabbitmq.sender import Sender
 from shared.broker.rabbitmq.settings import Address, Settings
+from shared.broker.rabbitmq.slots import RabbitSlots
 from shared.broker.rabbitmq.subscription import RabbitSubscription
 from shared.broker.topology import QUARANTINE_INDEX, User, queue_for
 from shared.clock import Clock, wall_clock
@@ -30,7 +32,7 @@ async def connect(
 
 
 class RabbitBroker:
-    """Two connections of one user: one publishes, the other, opened when first needed, consumes."""
+    """Connections of one user: one publishes; one consumes and one holds slots, each opened when first needed."""
 
     def __init__(self, address: Address, user: User, settings: Settings, clock: Clock) -> None:
         self._user = user
@@ -41,6 +43,7 @@ class RabbitBroker:
         self._starting = asyncio.Lock()
         self._started = False
         self._subscriptions: list[RabbitSubscription] = []
+        self._slots = RabbitSlots(address, settings, random.SystemRandom())
 
     async def start(self, *, wait: bool) -> None:
         """Connect to publish."""
@@ -76,7 +79,11 @@ class RabbitBroker:
         if trouble is None and self._started:
             subscriptions = (each.trouble() for each in self._subscriptions)
             trouble = self._consuming.trouble() or next((each for each in subscriptions if each), None)
-        return trouble
+        return trouble or self._slots.trouble()
+
+    def slots(self) -> RabbitSlots:
+        """Return the slots, on a connection of their own that is opened when first needed."""
+        return self._slots
 
     async def subscribe(self, queue: str, prefetch: int) -> RabbitSubscription:
         """Consume `queue`; returns at once if RabbitMQ is away, and begins when it comes."""
@@ -94,6 +101,7 @@ class RabbitBroker:
         await asyncio.gather(*(subscription.close() for subscription in self._subscriptions))
         self._subscriptions.clear()
         await self._consuming.close()
+        await self._slots.close()
         await self._sender.close()
 
     async def _send(self, send: Send, body: bytes, now: float) -> None:

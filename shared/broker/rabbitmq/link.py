@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiormq
 from aiormq import Channel, Connection
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from pamqp.common import FieldTable
 
 from shared import log
@@ -31,6 +33,19 @@ async def open_channel(connection: Connection, *, confirms: bool) -> Channel:
     return channel
 
 
+class _Tap(TransportFactory):
+    """aiormq's own way to connect, with the writer kept: its close() waits for a broker that may be hung."""
+
+    def __init__(self) -> None:
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def create(self, url: Any, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect."""
+        made = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self.writer = await made.create(url, **kwargs)
+        return reader, self.writer
+
+
 class Link:
     """Connects, and connects again with pauses of up to `longest_pause` seconds, until closed."""
 
@@ -45,6 +60,7 @@ class Link:
         self._connection: Connection | None = None
         self._reason = "not connected yet"
         self._task: asyncio.Task[None] | None = None
+        self._tap = _Tap()
         # aiormq reports every failure at ERROR, with a traceback; ours is one line, once.
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
@@ -84,6 +100,11 @@ class Link:
             return f"RabbitMQ at {self._address.shown} takes no messages: a memory or disk alarm is set"
         return None
 
+    def abort(self) -> None:
+        """End the connection this instant, and connect again."""
+        if self._tap.writer is not None:
+            self._tap.writer.transport.abort()
+
     async def close(self) -> None:
         """Close for good; safe to repeat."""
         if self._task is not None:
@@ -122,7 +143,9 @@ class Link:
     async def _connect(self) -> Connection:
         properties: FieldTable = {"connection_name": f"sluice {self._purpose}"}
         async with asyncio.timeout(self._settings.connect_timeout):
-            connection = await aiormq.connect(self._address.url, client_properties=properties)
+            connection = await aiormq.connect(
+                self._address.url, client_properties=properties, transport_factory=self._tap
+            )
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 await self._on_open(connection)

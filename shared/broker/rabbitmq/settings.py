@@ -26,6 +26,15 @@ class Settings(NamedTuple):
     connect_timeout: float = 5.0
     heartbeat: int = 15
     """A connection is given up after three and a bit of these without a frame."""
+    slot_heartbeat: int = 180
+    """Of the connection that holds slots: RabbitMQ gives it up after at least two of these without an octet, by when
+    a host has ended the sessions of a process that is stopped (300 s)."""
+    slot_probe: float = 1.0
+    """Between two small questions on that connection."""
+    slot_silence: float = 10.0
+    """Without an answer to one, every slot counts as lost."""
+    slot_guard: float = 15.0
+    """After a worker has vanished nobody takes a slot; more than the two before together."""
     longest_pause: float = 2.0
     """Between attempts to connect."""
 
@@ -38,7 +47,10 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, heartbeat: int) -> Self:
-        """Accept `amqp[s]://user:password@host[:port]/[vhost]`. Raise ConfigError otherwise."""
+        """Accept `amqp[s]://user:password@host[:port]/[vhost]`. Raise ConfigError otherwise.
+
+        `heartbeat` outweighs one in the URL: of several, aiormq takes the first.
+        """
         url = urlsplit(text)
         try:
             host, port = url.hostname, url.port

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from shared import metrics, wire
+from shared.broker.local_slots import LocalSlots
 from shared.broker.sqlite import schema, store
 from shared.broker.sqlite.housekeeping import Housekeeper
 from shared.broker.sqlite.lock import ConsumerLock
@@ -52,6 +53,7 @@ class SqliteBroker:
         self._subscriptions: dict[str, list[SqliteSubscription]] = {}
         self._unconfirmed: dict[object, float] = {}
         self._lock: ConsumerLock | None = None
+        self._slots = LocalSlots()
         self._loop = asyncio.get_running_loop()
         self._house = Housekeeper(
             path, reserve=options.reserve, retention=options.retention, changed=self._post_changed, clock=self._clock
@@ -122,6 +124,10 @@ class SqliteBroker:
         subscription = SqliteSubscription(self._writer, queue, prefetch, self._clock, self._touched)
         self._subscriptions.setdefault(queue, []).append(subscription)
         return subscription
+
+    def slots(self) -> LocalSlots:
+        """Return the slots of this process: no other takes mail from the file."""
+        return self._slots
 
     async def close(self) -> None:
         """Hand back what is unsettled, finish what is on its way to the disk, close the file."""
