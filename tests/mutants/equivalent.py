@@ -37,4 +37,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/addresses.py", "condition b'&' in flat"): "a short cut: the pattern has this character in it",
     ("mime/decode.py", "if encoding == 'base64'"): "a short cut, without a second copy of a large attachment",
     ("mime/decode.py", "if octets is not None"): "a short cut, without a second copy of a large attachment",
+    ("mime/decode.py", "if encoding in IDENTITY"): "a short cut: what is more is cut off",
+    ("mime/decode.py", "condition text"): "a short cut: the slower way gives the same",
+    ("mime/decode.py", "condition decoded.tell() % 3"): "a short cut: the slower way gives the same",
+    ("mime/header.py", "condition b'\\n' in value"): "a short cut: the patterns have it in them",
 }

@@ -103,3 +103,11 @@ def test_binhex_of_any_name_is_undone(encoding: str, body: bytes) -> None:
 )
 def test_a_line_of_uuencoded_data_is_as_long_as_it_says(line: bytes, is_one: bool) -> None:
     assert is_uu_line(line) is is_one
+
+
+@pytest.mark.parametrize(("line", "whole"), [(b"A: b\r\n", True), (b"x", False)])
+def test_a_header_over_the_limit_ends_with_a_line_if_there_is_one(line: bytes, whole: bool) -> None:
+    raw = line * 1000
+    header = parse_header(raw, 0, len(raw), Limits(header_octets=100), is_message=True)
+    assert header.anomalies >= {Anomaly.LIMIT}
+    assert header.end == header.body_start == (96 if whole else 100)

@@ -246,6 +246,12 @@ def test_damaged_base64_gives_every_reading(body: bytes, views: tuple[bytes, ...
     assert decode.head(body, 0, len(body), "base64").octets == views
 
 
+def test_what_follows_a_pad_at_the_end_of_a_piece_has_several_readings() -> None:
+    body = b"QUJD" * (decode._PIECE // 4 - 1) + b"QUI=" + b"QUJD"
+    assert len(decode.wholes(body, 0, len(body), "base64")) > 1
+    assert decode.wholes(body[:-4], 0, len(body) - 4, "base64") == (b"ABC" * (decode._PIECE // 4 - 1) + b"AB",)
+
+
 @pytest.mark.parametrize(
     ("body", "clean"),
     [(b"QUJD", True), (b"QUI", True), (b"QUI=", True), (b"QUI=QUI=", False), (b"QUJD====", False), (b"QU#D", False)],

@@ -127,7 +127,7 @@ def _fields(match: re.Match[bytes], anomalies: set[Anomaly]) -> list[Field]:
     """Return a field, and those that some programs find inside its value (SCREENING 16)."""
     value = match[3].removesuffix(b"\r")
     found = [_field(match, value, anomalies)]
-    if b"\r" in value and _BARE_CR.search(value):
+    if b"\r" in value:
         found += [_hidden(m[1], m[2], match.start(), match.end()) for m in _AFTER_CR.finditer(value)]
     if b"\n" in value and found[0].name.startswith("content-") and _FOLDED_BOUNDARY.search(value):
         anomalies.add(Anomaly.BAD_BOUNDARY)
