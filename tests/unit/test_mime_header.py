@@ -44,6 +44,8 @@ def read(section: bytes, *, is_message: bool = False) -> Header:
         (b"A: b\nC: d\r\n", True, set()),
         (b"A:\r\n Content-Type: a/b\r\n", True, {Anomaly.HIDDEN_FIELD}),
         (b"DKIM-Signature: h=From:\r\n Content-Type: a\r\n", True, set()),
+        (b'Subject: boundary="a\r\n b"\r\n', True, set()),
+        (b'Content-Type: a/b; boundary="a\r\n b"\r\n', True, {Anomaly.BAD_BOUNDARY}),
         (b"ARC-Seal: h=From:\r\n Content-Type: a\r\n", True, set()),
     ],
 )
