@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.delivery.routing.route import NextHop, compile_routes, default_source
 from services.delivery.routing.source import Source
+from services.delivery.security.contexts import Contexts
 from services.delivery.signing.keys import SigningKey
 from services.delivery.signing.signer import read_keys
 from shared.config.findings import Problem, Severity
@@ -51,6 +52,20 @@ def _bound(key: str, address: str) -> Problem:
         reason = f"connections cannot come from {address}: {error.strerror or error}"
         return Problem(Severity.ERROR, key, reason, "name an address of this machine")
     return Problem(Severity.OK, key, f"connections come from {address}")
+
+
+def tls_files(config: Config) -> list[Problem]:
+    """Read the authorities of routes and of `tls_ca`, and the certificates that routes show, as delivery does."""
+    try:
+        routes = compile_routes(config)
+    except ConfigError:
+        return []  # `sources` says so
+    try:
+        Contexts(routes, config.delivery.tls_ca)
+    except ConfigError as error:
+        key, _, reason = str(error).partition(": ")
+        return [Problem(Severity.ERROR, key, reason, "name a PEM file that this user may read")]
+    return []
 
 
 async def signing(config: Config, resolver: Resolver) -> list[Problem]:

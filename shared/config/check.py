@@ -197,6 +197,17 @@ def _routes(config: Config, _: Facts) -> Iterator[Problem]:
             )
 
 
+def _dane(config: Config, _: Facts) -> Iterator[Problem]:
+    if config.delivery.dnssec != "never":
+        return
+    for name, policy in config.delivery.tls_policy.items():
+        if policy == "dane":
+            reason = (
+                "no name server is believed that it validates (delivery.dnssec): its mail waits until it is returned"
+            )
+            yield Problem(Severity.ERROR, f'delivery.tls_policy."{name}"', reason, "let one validate, or write verify")
+
+
 def _signing(config: Config, _: Facts) -> Iterator[Problem]:
     names = [(entry.domain, entry.selector) for entry in config.delivery.dkim]
     for index, name in enumerate(names):
@@ -225,6 +236,7 @@ CHECKS: tuple[Check, ...] = (
     _effects,
     _limits,
     _routes,
+    _dane,
     _signing,
     _screener,
 )

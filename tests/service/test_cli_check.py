@@ -300,3 +300,21 @@ def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
     assert (found["delivery.source_address"], found['delivery.route."a.example"']) == ("ok", "error")
     assert "connections cannot come from 192.0.2.77" in done.out
     assert rows(unread.out)["delivery.route.a.example"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ('[delivery.route]\n"a.example" = "smtp://h?cert=absent.pem"\n', "delivery.route"),
+        ('[delivery.route]\n"a.example" = "smtp://h?ca=absent.pem"\n', "delivery"),
+        ('tls_ca = "absent.pem"\n', "delivery"),
+    ],
+)
+def test_files_that_tls_to_other_hosts_needs(tmp_path: Path, keys: str, key: str) -> None:
+    hosts = 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n'
+    with DnsServer({}) as dns:
+        written(tmp_path, f'{hosts}[delivery]\nnameservers = ["{dns.address}"]\n{keys}')
+        done = sluice("check", cwd=tmp_path)
+    assert done.status == 1
+    assert rows(done.out)[key] == "error"
+    assert "absent.pem" in done.out

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, NoReturn
 import pytest
 import trustme
 
+from shared.config.units import Duration
 from shared.errors import ConfigError
 from shared.model import Place
 from tests.support.certificates import PAST, chain_of, der, server_context, tlsa, written, zone_form
 from tests.support.delivery_world import World, again, message
-from tests.support.smtp_server import OFFERS, SmtpServer
+from tests.support.smtp_server import OFFERS, Script, SmtpServer
 
 BOB = "bob@example.net"
 HOST = "mx1.example.net"
@@ -24,6 +25,15 @@ WRONG_NAME = ROOT.issue_cert("other.example.net")
 EXPIRED = ROOT.issue_cert(HOST, not_before=PAST, not_after=PAST + timedelta(days=1))
 STRANGER = trustme.CA().issue_cert(HOST)
 FINGERPRINT = sha256(chain_of(GOOD)[0]).hexdigest()
+
+
+class Silence(ssl.SSLContext):
+    """A server that says nothing where the handshake should be."""
+
+    def wrap_socket(self, sock: Any, *_: object, **__: object) -> NoReturn:
+        while sock.recv(4096):
+            pass
+        raise OSError("the client has left")
 
 
 class Garbage(ssl.SSLContext):
@@ -230,6 +240,26 @@ async def test_a_route_goes_before_the_table(world: World, option: str, expected
         tls_policy={"example.net": "encrypt"}, route={"example.net": f"smtp://smart.test:{server.port}{option}"}
     )
     assert await outcome(world, server) == expected
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("may", CLEAR), ("encrypt", LATER), ("verify", LATER)])
+async def test_a_handshake_has_its_time(world: World, policy: str, expected: str) -> None:
+    server = world.server(tls=Silence(ssl.PROTOCOL_TLS_SERVER))
+    publish(world, server)
+    world.configure(tls_policy={"*": policy}, reply_timeout=Duration(2))
+    assert await outcome(world, server) == expected
+
+
+async def test_what_is_said_before_tls_is_not_believed(world: World) -> None:
+    """Neither offers in the clear, nor what somebody has put between the reply and the handshake (RFC 3207)."""
+    script: Script = {
+        "EHLO": ["250-x\n250-STARTTLS\n250-SIZE 1\n250 REQUIRETLS", "250-x\n250 8BITMIME"],
+        "STARTTLS": "220 go\n250-x\n250 SIZE 1",
+    }
+    server = world.server(tls=server_context(GOOD), script=script)
+    publish(world, server)
+    assert await outcome(world, server) == TLS
+    assert server.transactions[0].mail_params == ()
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -236,6 +236,12 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
         'delivery.route_passwords."a.example"',
         "no route with a user name",
     ),
+    (
+        changed(delivery={"tls_policy": {"a.example": "dane", "*": "verify"}, "dnssec": "never"}),
+        Severity.ERROR,
+        'delivery.tls_policy."a.example"',
+        "believed that it validates",
+    ),
 ]
 
 
@@ -255,6 +261,7 @@ def test_each_problem(config: Config, severity: Severity, key: str, reason: str)
         changed(delivery={"dkim": (DKIM, Dkim(domain="a.example", selector="s2", key="k"))}),
         changed(delivery={"arc": ARC}, ingress={"authentication": Authentication(verify=True)}),
         changed(tls={"certificate": "both.pem"}),
+        changed(delivery={"tls_policy": {"a.example": "dane"}}),
         changed(relay={"postmaster": "p@a.example", "hosted": {}}, delivery={"route": {"*": "smtp://h"}}),
         changed(relay={"postmaster": "p@b.a.example", "hosted": {".a.example": "h"}}),
         relay(denied_destinations=("a.invalid", ".a.invalid", "x@b.invalid", "y@b.invalid")),

@@ -117,8 +117,8 @@ def _contents(octets: bytes, at: int) -> tuple[int, int]:
 
 def _included(records: Iterable[Tlsa]) -> list[x509.Certificate]:
     """Return the authorities that records hold whole: a server need not send those (RFC 7671 section 5.2.2)."""
-    whole = [_parsed(record.data) for record in records if record.selector == WHOLE and not record.matching]
-    return [certificate for certificate in whole if certificate is not None]
+    parsed = [_parsed(record.data) for record in records]  # nothing else that a usable record holds is a certificate
+    return [certificate for certificate in parsed if certificate is not None]
 
 
 def _path_refusal(
