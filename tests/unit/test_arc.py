@@ -1,6 +1,8 @@
 """ARC, the pure parts: which fields are a chain, and where the next set goes."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.delivery.signing.arc import Chain, next_link, our_results
 from shared.mailauth.arc import BadChain, highest_instance, read_chain
@@ -151,3 +153,25 @@ def test_our_own_results(header: bytes, found: bool) -> None:
     results = our_results(fields_of(header), HOST)
     assert (results is not None) == found
     assert results is None or results.lower().startswith(b"relay.example.net; spf=pass")
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        (
+            *(b"ARC-Seal:", b"ARC-Message-Signature:", b"ARC-Authentication-Results:", b"Authentication-Results:"),
+            *(b" i=1;", b" i=2;", b"i=51;", b" cv=none;", b" cv=pass;", b" cv=fail;", b" b=;", b";", b"=", b'"', b"("),
+            *(b"\r\n", b"\r\n ", b"\t", b"relay.example.net;", b" arc=pass", b" arc=fail", b"\xff", b"\0", b"\r"),
+        )
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_PIECES | st.binary(max_size=200))
+def test_whatever_stands_in_a_header_is_read_without_an_error(header: bytes) -> None:
+    fields = fields_of(header)
+    chain, results = read_chain(fields), our_results(fields, HOST)
+    found = next_link(fields, results or b"")
+    assert found is None or 1 <= found.instance <= 50
+    assert found is None or found.claimed != "pass" or (not isinstance(chain, BadChain) and len(chain) > 0)
