@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from rich import box
 from rich.console import Console
@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bench.delivery.neighbours import Mail, Neighbours, Shape, mail, memory
-from bench.delivery.postfix import Postfix
+from bench.delivery.postfix import Postfix, ThroughOneHop
 from bench.delivery.sink import Seen
 from bench.delivery.sluice import OnRabbitmq, Sluice
 from bench.relay.load import cpu_seconds
@@ -67,8 +67,9 @@ class System(Protocol):
         ...
 
 
-SYSTEMS: dict[str, Callable[[Path, Mapping[str, Any]], System]] = {
+SYSTEMS: dict[str, type[Postfix] | type[Sluice]] = {
     "postfix": Postfix,
+    "one-hop": ThroughOneHop,
     "sqlite": Sluice,
     "rabbitmq": OnRabbitmq,
 }
@@ -99,7 +100,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=4096, help="octets of each body (default 4096)")
     parser.add_argument("--seconds", type=float, default=1.0, help="until a final dot is answered (default 1)")
     parser.add_argument("--rounds", type=int, default=1, help="rounds of each system (default 1)")
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), help="which to run")
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=["postfix", "sqlite", "rabbitmq"], help="which to run"
+    )
     parser.add_argument("--concurrency", type=int, help="[delivery] concurrency, in place of its default")
     return parser.parse_args(argv)
 
@@ -181,7 +184,9 @@ def main(argv: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-")))
         root.chmod(0o755)  # Postfix's daemons run as another user
-        systems = [SYSTEMS[name](root / name, {} if name == "postfix" else ours) for name in options.systems]
+        systems = [
+            SYSTEMS[name](root / name, {} if issubclass(SYSTEMS[name], Postfix) else ours) for name in options.systems
+        ]
         results: dict[str, list[Round]] = {system.name: [] for system in systems}
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=console, transient=True))

@@ -64,8 +64,7 @@ class Postfix:
         """Hand it the mail, which it may not send yet."""
         hosts = {each.recipient.partition("@")[2] for each in mail}
         where = {domain(number): address(number) for number in range(len(hosts))}
-        lines = "".join(f"{name} smtp:[{host}]:{neighbours.port}\n" for name, host in where.items())
-        (self._etc / "transport").write_text(lines)
+        (self._etc / "transport").write_text(self.route(where, neighbours.port))
         self._run("postfix", "reload")
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(self._send, [mail[number::CLIENTS] for number in range(CLIENTS)]))
@@ -74,6 +73,10 @@ class Postfix:
         with smtplib.SMTP("127.0.0.1", self._port, "load.bench.example", 60) as client:
             for each in mail:
                 client.sendmail("list@bench.example", [each.recipient], each.content)
+
+    def route(self, hosts: Mapping[str, str], port: int) -> str:
+        """Return the transport map: domain by domain to where `hosts` says."""
+        return "".join(f"{name} smtp:[{host}]:{port}\n" for name, host in hosts.items())
 
     def release(self) -> None:
         """Let it send."""
@@ -97,3 +100,13 @@ class Postfix:
 
     def _run(self, program: str, *args: str) -> None:
         subprocess.run([program, "-c", str(self._etc), *args], check=True, capture_output=True)
+
+
+class ThroughOneHop(Postfix):
+    """The same with all domains behind one next hop, as behind a `relayhost`: one destination to it, 20 at a time."""
+
+    name = "Postfix, one next hop"
+
+    def route(self, hosts: Mapping[str, str], port: int) -> str:
+        """Return the transport map: everything to the first host."""
+        return f"* smtp:[{next(iter(hosts.values()))}]:{port}\n"

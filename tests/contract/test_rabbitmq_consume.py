@@ -10,7 +10,7 @@ from shared.broker.admin import apply
 from shared.broker.rabbitmq import RabbitBroker, RabbitOperator
 from shared.broker.topology import QUARANTINE_INDEX, User, twin
 from shared.model import Place
-from tests.contract.harness import PATIENCE, until
+from tests.contract.harness import PATIENCE, until, until_depth
 from tests.contract.rabbitmq_harness import PASSWORDS, RabbitHarness
 from tests.support.messages import make_item, make_message, to
 from tests.support.rabbitmq_fixtures import SMALL
@@ -52,6 +52,30 @@ async def test_every_subscription_is_restored_after_a_crash_and_nothing_is_lost(
     await until(lambda: screener.trouble() is None and delivery.trouble() is None, "trouble is over")
     assert [await consumers(rabbit, queue) for queue in queues] == [1] * 6
     assert [await rabbit.depth(queue) for queue in queues] == [0] * 6
+
+
+async def test_a_wider_prefetch_begins_anew_after_a_crash(rabbit: RabbitHarness) -> None:
+    """Whoever asked for more has lost all in hand; asking while RabbitMQ is away changes nothing and raises nothing."""
+    screener = await opened(rabbit, User.SCREENER)
+    subscription = await screener.subscribe(Place.SCREEN, 2)
+    await subscription.allow(4)
+    await subscription.allow(7)
+    assert await consumers(rabbit, Place.SCREEN) == 3
+    rabbit.node.kill()
+    await until(lambda: screener.trouble() is not None, "the connection is gone")
+    await subscription.allow(9)
+    await subscription.allow(2)
+    await rabbit.restart()
+    await until(lambda: screener.trouble() is None, "it consumes again")
+    assert subscription.prefetch == 2
+    assert await consumers(rabbit, Place.SCREEN) == 1
+    await subscription.allow(4)
+    for _ in range(6):
+        await rabbit.put(Place.SCREEN, b"x")
+    async with asyncio.timeout(PATIENCE):
+        in_hand = [await anext(aiter(subscription)) for _ in range(4)]
+    await until_depth(rabbit, Place.SCREEN, 2)
+    assert not any(received.lost for received in in_hand)
 
 
 async def test_consumer_that_rabbitmq_cancels_comes_back(damaged: RabbitHarness) -> None:
