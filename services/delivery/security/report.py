@@ -64,7 +64,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Line]:
                 line = _decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if line.domain and line.event in {"tls", "mta-sts policy"}:
+            if line.domain:
                 yield line
 
 
