@@ -40,10 +40,10 @@ class Targets(NamedTuple):
 
 
 Domains = Annotated[
-    list[str] | None, typer.Argument(metavar="[DOMAIN...]", help="Domains of recipients; .example.org is all below it.")
+    list[str] | None, typer.Argument(metavar="DOMAIN...", help="Domains of recipients; .example.org is all below it.")
 ]
 Some = Annotated[
-    list[str] | None, typer.Argument(metavar="[DOMAIN|ID...]", help="Domains of recipients, or ids of messages.")
+    list[str] | None, typer.Argument(metavar="DOMAIN|ID...", help="Domains of recipients, or ids of messages.")
 ]
 Named = Annotated[list[str], typer.Argument(metavar="DOMAIN|ID...", help="Domains of recipients, or ids of messages.")]
 
