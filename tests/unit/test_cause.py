@@ -59,6 +59,12 @@ def test_what_is_looked_for_first_is_in_whatever_fits(phrase: str, data: st.Data
     assert certain(phrase) in data.draw(st.from_regex(phrase))
 
 
+@effort(200)
+@given(st.integers(400, 599), st.sampled_from([None, "5.7.1", "4.9.999", "5.1", "x"]), st.text())
+def test_whatever_a_host_says_has_a_cause(code: int, enhanced: str | None, text: str) -> None:
+    assert cause_of(Reply(code, enhanced, text)) in set(Cause) - {Cause.WITHDRAWN}
+
+
 def test_every_cause_has_words_of_its_own_and_a_reply() -> None:
     assert set(WORDS) == set(Cause)
     assert {Cause(cause) for cause, _ in ROWS} == set(Cause) - {Cause.WITHDRAWN}
