@@ -283,6 +283,11 @@ class TestFetching:
         domain.server.answer = None
         assert await fetcher.fetch("example.net") == Trouble("no answer within 0.3 s")
 
+    async def test_an_answer_without_end_is_left(self, domain: Domain, fetcher: StsFetcher) -> None:
+        domain.server.answer, domain.server.for_ever = policy("enforce").replace(b"Content-Length", b"X-Length"), True
+        fetched = await fetcher.fetch("example.net")
+        assert fetched == Trouble("longer than 65536 octets")
+
     @pytest.mark.parametrize(
         ("zone", "reason"),
         [

@@ -29,6 +29,8 @@ class PolicyServer(socketserver.ThreadingTCPServer):
         self.context = context
         self.answer: bytes | None = b""
         """None: the connection is kept open without an answer."""
+        self.for_ever = False
+        """The answer's end is repeated until the client leaves."""
         self.requests: list[bytes] = []
         self.host = host
         self.port: int = self.socket.getsockname()[1]
@@ -62,3 +64,5 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.server.leaving.wait()
             else:
                 connection.sendall(answer)
+                while self.server.for_ever:
+                    connection.sendall(answer[-1:] * 4096)
