@@ -70,7 +70,7 @@ def _lies() -> list[Case]:
     hidden, its_entry = zip_entry(b"x.exe", b"harmless")
     plain = zip_with(local, entry)
     plain_exe = zip_with(hidden, its_entry)
-    large = random.Random(59).randbytes(1_500_000)
+    large = random.Random(59).randbytes(1_100_000)
     packed = deflated(EXE)
     zombie = zip_with(*zip_entry(b"a.txt", packed, size=len(EXE), crc=zlib.crc32(EXE)))
     return [
@@ -102,7 +102,7 @@ def _lies() -> list[Case]:
         attached(
             59,
             "more than it declares",
-            zip_with(*zip_entry(b"a", deflated(bytes(3_000_000)), method=8, size=2_000_000)),
+            zip_with(*zip_entry(b"a", deflated(bytes(1_500_000)), method=8, size=1_200_000)),
             _BROKEN,
         ),
         attached(

@@ -7,6 +7,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "a short cut: the same parts, that need not be looked for again",
     ("containers/streams.py", "if sys.version_info >= (3, 14)"): "one library under two names, as Python has it or not",
     ("containers/sevenzip.py", "if len(header) >= folder.size"): "spares time and memory: what is beyond is cut off",
+    ("containers/documents/formulas.py", "condition b'|' in octets"): "a short cut: the pattern begins with it",
     ("containers/documents/pdf.py", "if decoder.eof"): "spares time: nothing comes after the end",
     ("containers/documents/pgp.py", "condition ARMOUR in octets"): "a short cut: the pattern has these words in it",
     (

@@ -109,6 +109,14 @@ def test_properties_that_lzma_does_not_have_are_malformed() -> None:
     }  # fmt: skip
 
 
+def test_lzma_may_end_without_a_mark_and_damaged_data_are_malformed() -> None:
+    usual = {"id": lzma.FILTER_LZMA1, "lc": 3, "lp": 0, "pb": 2, "dict_size": 65536}
+    packed = lzma.compress(TEXT, lzma.FORMAT_RAW, filters=[usual])
+    assert b"".join(streams.unlzma(packed, 0, len(packed), [usual])) == TEXT
+    assert sign(streams.unlzma(packed, 0, len(packed) - 2, [usual])) is None
+    assert sign(streams.unlzma(b"\xff" * 50, 0, 50, [usual])) is Sign.MALFORMED
+
+
 def test_lzma_that_wants_more_memory_than_it_may_have_is_over_the_limit() -> None:
     large = {"id": lzma.FILTER_LZMA2, "dict_size": 2 * streams.MEMORY}
     assert sign(streams.unlzma(b"x", 0, 1, [large])) is Sign.OVER_LIMIT

@@ -18,7 +18,7 @@ _MOST = 10_000
 
 def is_formula(octets: bytes) -> bool:
     """Return whether there may be such a formula in a text; `read_formula` has the last word."""
-    return is_text(octets) and _CALL.search(without_nul(octets)) is not None
+    return b"|" in octets and is_text(octets) and _CALL.search(without_nul(octets)) is not None
 
 
 def read_formula(octets: bytes) -> Iterator[Found]:

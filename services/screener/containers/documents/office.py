@@ -42,5 +42,5 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
 
 def plain_xml(content: bytes) -> bytes:
     """Return XML in one octet a character, references resolved: programs read either form."""
-    text = content.replace(b"\0", b"") if b"\0" in content[:4] else content
+    text = content.translate(None, b"\0") if b"\0" in content[:4] else content
     return unescape(text.decode("latin-1")).encode("latin-1", "replace") if b"&#" in text else text

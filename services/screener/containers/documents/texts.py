@@ -10,11 +10,11 @@ def is_text(octets: bytes) -> bool:
     Of anything else one octet in ten is a control character; of a text, however odd, hardly any. NULs are those of
     UTF-16, or such as browsers pass over.
     """
-    head = octets[:_HEAD].replace(b"\0", b"")
+    head = octets[:_HEAD].translate(None, b"\0")
     return 20 * (len(head) - len(head.translate(None, _CONTROL))) <= len(head)
 
 
 def without_nul(octets: bytes) -> bytes:
     """Return a text in one octet a character, if all of them are in ASCII, without the mark at its beginning."""
-    text = octets.replace(b"\0", b"") if b"\0" in octets[:_HEAD] else octets
+    text = octets.translate(None, b"\0") if b"\0" in octets[:_HEAD] else octets
     return text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
