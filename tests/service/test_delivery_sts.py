@@ -186,6 +186,16 @@ async def test_dane_goes_before_a_policy(domain: Domain) -> None:
     assert domain.server.requests == []
 
 
+async def test_a_policy_is_about_mx_hosts(domain: Domain) -> None:
+    """And not about the next hop that the configuration names beside them."""
+    world = domain.world
+    inside = world.server()
+    domain.host(GOOD)
+    world.configure(relay={"hosted": {"example.net": (f"{inside.host}:{inside.port}", "mx")}})
+    assert await outcome(domain, inside) == "clear"
+    assert len(domain.server.requests) == 1
+
+
 @pytest.mark.parametrize("keys", [{"mta_sts": False}, {"tls_policy": {"example.net": "may"}}])
 async def test_it_can_be_switched_off(domain: Domain, keys: dict[str, Any]) -> None:
     domain.world.configure(**keys)
