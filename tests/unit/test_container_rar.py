@@ -67,7 +67,7 @@ def programs(contents: Contents) -> int:
         pytest.param([START, file(b"a", flags=2), STOP], ["a"], 1, id="a time"),
         pytest.param([START, file(b"a", flags=4), STOP], ["a"], 1, id="a checksum"),
         pytest.param([START, file(b"a", flags=6), STOP], ["a"], 1, id="both"),
-        pytest.param([START, file(b"a", flags=8), STOP], ["a"], 1, id="an unknown size"),
+        pytest.param([START, block(2, facts(b"a", 5, 8), EXE), STOP], ["a"], 1, id="an unknown size"),
         pytest.param([START, file(b"a", b"", flags=1), STOP], ["a"], 0, id="a folder"),
         pytest.param([START, file(b"a", extra=record(3, b"time") + record(2)), STOP], ["a"], 1, id="other extras"),
         pytest.param([START, block(3, facts(b"CMT", 4), b"note"), file(b"b"), STOP], ["b"], 1, id="a service block"),
@@ -138,13 +138,23 @@ def test_files_of_the_old_format(blocks: list[bytes], expected: list[str], seen:
         pytest.param([OLD_START, old(0x75, 0x81, bytes(6)), old_file(b"a")], set(), id="flags of another block"),
         pytest.param([OLD_START, old(0x71)], {Sign.MALFORMED}, id="no such block"),
         pytest.param([OLD_START, old(0x7C)], {Sign.MALFORMED}, id="no such block either"),
-        pytest.param([OLD_START, struct.pack("<HBHH", 0, 0x75, 0, 6) + bytes(9)], {Sign.MALFORMED}, id="too small"),
+        pytest.param([OLD_START, struct.pack("<HBHH", 0, 0x75, 0, 0) + bytes(9)], {Sign.MALFORMED}, id="too small"),
         pytest.param([OLD_START, old(0x74, 0, bytes(24))], {Sign.MALFORMED}, id="a file without its facts"),
         pytest.param([OLD_START, old(0x75) * 10_001], {Sign.OVER_LIMIT}, id="very many blocks"),
     ],
 )
 def test_what_an_archive_of_the_old_format_says(blocks: list[bytes], signs: set[Sign]) -> None:
     assert look_inside(OLD + b"".join(blocks)).signs == signs
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [NEW + START + file(b"a", extra=record(1)) + STOP, OLD + OLD_START + old_file(b"a", flags=0x8004) + OLD_STOP],
+)
+def test_what_is_encrypted_is_taken_for_nothing(octets: bytes) -> None:
+    contents = look_inside(octets)
+    assert names(contents) == [("a",)]
+    assert programs(contents) == 0
 
 
 def test_a_size_of_64_bits_is_all_of_it() -> None:

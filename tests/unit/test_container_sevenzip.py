@@ -178,6 +178,18 @@ def test_content_is_read(octets: bytes) -> None:
         ),
         (
             header(
+                b"\4"
+                + streams(
+                    pack(len(TEXT), len(EXE)),
+                    unpack([folder(coder(COPY))] * 2, [len(TEXT), len(EXE)]),
+                    substreams(b"\x0d\0\1"),
+                ),
+                files("e", "a", empty=b"\x80"),
+            ),
+            [("e", ""), ("a", "cut")],
+        ),
+        (
+            header(
                 b"\4" + streams(pack(len(TWO)), unpack([folder(coder(COPY))], [len(EXE)])),
                 files("folder", "a", empty=b"\x80", extra=b"\x19\2xx"),
             ),

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import random
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
@@ -72,6 +73,8 @@ def test_a_gzip_file_has_members_and_padding() -> None:
     packed = gzip.compress(TEXT) + gzip.compress(b"more")
     assert b"".join(streams.gunzip(packed)) == TEXT + b"more"
     assert b"".join(streams.gunzip(packed + bytes(9))) == TEXT + b"more"
+    large = random.Random(3).randbytes(3 * CHUNK)
+    assert b"".join(streams.gunzip(gzip.compress(TEXT) + gzip.compress(large))) == TEXT + large
     for broken in (packed + b"junk", packed[:-1], packed[:20] + b"\xff" * 9 + packed[29:]):
         assert sign(streams.gunzip(broken)) is Sign.MALFORMED
 

@@ -87,7 +87,7 @@ def _new_file(octets: bytes, block: _Block) -> Member:
     name = body[at : at + length]
     encrypted = _has_encryption(body[len(body) - block.extra :] if block.extra else b"")
     content = None
-    if not encrypted and not method >> 7 & 7 and not flags & 1:
+    if not encrypted and not method >> 7 & 7:
         content = partial(stored, octets, block.data, min(len(octets), block.data + block.size))
     return Member((decode_octets(name),), 0 if flags & 8 else size, encrypted, open=content)
 

@@ -89,10 +89,7 @@ def unxz(octets: bytes, start: int, end: int) -> Iterator[bytes]:
     """Yield what the streams of an xz file give, or one of the old lzma format."""
     position = start
     while position < end and octets[position : position + 1] != b"\0":
-        try:
-            decoder = lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=MEMORY)
-        except lzma.LZMAError:
-            raise ContainerError(Sign.MALFORMED) from None
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=MEMORY)
         position = yield from _drain(decoder, octets, position, end)
     _only_padding(octets[:end], position)
 
