@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from shared.broker.admin import apply
 from shared.broker.rabbitmq import RabbitBroker, Settings, connect
 from shared.broker.rabbitmq.roll import Roll, counted
-from shared.broker.topology import SLOT_PREFIX, SLOT_ROLL, User
+from shared.broker.topology import SLOT_PREFIX, SLOT_ROLL, Limits, User
 from tests.contract.harness import PATIENCE, until
-from tests.contract.rabbitmq_harness import RabbitHarness
+from tests.contract.rabbitmq_harness import PASSWORDS, RabbitHarness
 from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.rabbitmq
@@ -107,6 +108,21 @@ async def test_without_the_permission_the_remedy_is_named(both: RabbitHarness) -
     asking = asyncio.create_task(slots.take(SITE, 1, lambda: None))
     await until(lambda: "sluice broker apply" in (slots.trouble() or ""), "the trouble is told")
     assert await asking is None
+    await broker.close()
+
+
+async def test_slots_are_had_while_there_is_no_roll(both: RabbitHarness) -> None:
+    """It is on one node of a cluster: while that is down, connections are opened without a guard time."""
+    broker = await connect(both.url(User.DELIVERY), User.DELIVERY, QUICK)
+    slots = broker.slots()
+    assert await slots.take(SITE, 3, lambda: None) is not None
+    both.node.api("DELETE", f"queues/{both.vhost}/{SLOT_ROLL}")
+    assert await slots.take(SITE, 3, lambda: None) is not None
+    await until(lambda: slots.workers == 0, "nobody is counted")
+    assert not await apply(both.target, PASSWORDS, Limits())
+    await until(lambda: slots.workers == 1, "the worker is counted again")
+    assert await slots.take(SITE, 3, lambda: None) is not None
+    assert await slots.take(SITE, 3, lambda: None) is None
     await broker.close()
 
 

@@ -214,5 +214,8 @@ def test_where_others_have_all_places_nobody_knows_how_long(jitter: float, wait:
 
 
 def test_who_waits_in_vain_takes_the_site_for_slower() -> None:
-    assert booking.in_vain(Bookings(gap=0.1), 0.2).gap == 0.2
-    assert booking.in_vain(Bookings(gap=0.3), 0.2).gap == 0.3
+    assert booking.in_vain(Bookings(gap=0.1), T, 5).gap == 1
+    assert booking.in_vain(Bookings(gap=0.1, finished_at=T - 6), T, 5).gap == 1
+    assert booking.in_vain(Bookings(gap=3.0), T, 5).gap == 3
+    busy = Bookings(gap=0.1, finished_at=T - 1)
+    assert booking.in_vain(busy, T, 5) == busy

@@ -22,7 +22,7 @@ LONGEST_GAP = 10.0
 class Bookings(NamedTuple):
     """What is known of one destination."""
 
-    gap: float = 0.05
+    gap: float = 0.01
     """Seconds from one finished message to the next, smoothed; a stranger is taken for quick."""
     finished_at: float | None = None
     next_at: float = 0.0
@@ -42,9 +42,11 @@ def expected(bookings: Bookings, waiting: int) -> float:
     return bookings.gap * waiting
 
 
-def in_vain(bookings: Bookings, waited: float) -> Bookings:
-    """Return the bookings after somebody waited so long here and got no place."""
-    return bookings._replace(gap=max(bookings.gap, waited))
+def in_vain(bookings: Bookings, now: float, waited: float) -> Bookings:
+    """Return the bookings after somebody waited so long here and got no place: if nobody did, the site is slow."""
+    if bookings.finished_at is not None and now - bookings.finished_at < waited:
+        return bookings
+    return bookings._replace(gap=max(bookings.gap, LONGEST_GAP / 10))
 
 
 def unknown(jitter: float) -> float:

@@ -39,7 +39,7 @@ class Settings(NamedTuple):
     idle: int = 100
     """Places kept at most."""
     waiting: int = 50
-    """Items that wait here for a place, at most."""
+    """Items that wait here for a place, at most; a quarter of them for one site."""
 
 
 class Busy(NamedTuple):
@@ -174,8 +174,9 @@ class Gate:
 
     async def _in_line(self, site: _Site) -> Berth | None:
         """Wait for a place that somebody leaves, if that is soon."""
-        soon = booking.expected(site.bookings, len(site.line) + 1) <= PATIENCE
-        if not site.places or self._waiting >= self.settings.waiting or not soon:
+        soon = booking.expected(site.bookings, len(site.line) + 1) <= PATIENCE * 0.8
+        full = self._waiting >= self.settings.waiting or len(site.line) >= self.settings.waiting // 4
+        if not site.places or full or not soon:
             return None
         turn: asyncio.Future[Berth] = self._loop().create_future()
         site.line.append(turn)
@@ -186,7 +187,7 @@ class Gate:
         except TimeoutError:
             if turn.done() and not turn.cancelled():
                 return turn.result()
-            site.bookings = booking.in_vain(site.bookings, PATIENCE / 5)
+            site.bookings = booking.in_vain(site.bookings, self._loop().time(), PATIENCE)
             return None
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():

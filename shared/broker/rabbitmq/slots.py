@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 
-from aiormq import Channel, ChannelLockedResource, Connection
+from aiormq import Channel, ChannelLockedResource, ChannelNotFoundEntity, Connection
 
 from shared import log
 from shared.broker.rabbitmq import roll
@@ -158,8 +158,26 @@ class RabbitSlots:
         self._reason = None
         return True
 
+    async def _look(self, connection: Connection) -> None:
+        """Be counted, and count."""
+        if self._watch is None or self._watch.is_closed:
+            self._watch = await open_channel(connection, confirms=False)
+            try:
+                await self._watch.basic_consume(SLOT_ROLL, _nothing, no_ack=True)
+            except ChannelNotFoundEntity as error:
+                self._uncounted(error)
+                return
+        await self._count(self._watch)
+        if self._roll.workers == 0 and not self._watch.is_closed:  # made anew meanwhile: nobody consumes yet
+            await self._watch.close()
+
     async def _count(self, channel: Channel) -> None:
-        declared = await channel.queue_declare(SLOT_ROLL, passive=True)
+        """Count the roll. While it is missing (it was deleted, or its node is down) there is no guard time."""
+        try:
+            declared = await channel.queue_declare(SLOT_ROLL, passive=True)
+        except ChannelNotFoundEntity as error:
+            self._uncounted(error)
+            return
         guard = self._settings.slot_guard
         self._roll = roll.counted(self._roll, declared.consumer_count or 0, time.monotonic(), guard)
 
@@ -172,10 +190,9 @@ class RabbitSlots:
         return await open_channel(connection, confirms=False)
 
     async def _opened(self, connection: Connection) -> None:
-        self._watch = await open_channel(connection, confirms=False)
+        self._watch = None
         try:
-            await self._watch.basic_consume(SLOT_ROLL, _nothing, no_ack=True)
-            await self._count(self._watch)
+            await self._look(connection)
         except BaseException as error:
             if is_ours(error):
                 self._failed(explain(error))
@@ -187,12 +204,12 @@ class RabbitSlots:
         """Ask a small thing again and again; no answer in time means that the slots may be others' soon."""
         while True:
             await asyncio.sleep(self._settings.slot_probe)
-            connection, watch = self._connection, self._watch
-            if connection is None or watch is None:
+            connection = self._connection
+            if connection is None:
                 continue
             try:
                 async with asyncio.timeout(self._settings.slot_silence):
-                    await self._count(watch)
+                    await self._look(connection)
             except BaseException as error:
                 if not is_ours(error):
                     raise
@@ -216,6 +233,11 @@ class RabbitSlots:
     def _unwanted(self, taking: asyncio.Task[RabbitSlot | None]) -> None:
         if not taking.cancelled() and taking.exception() is None and (slot := taking.result()) is not None:
             self._releasing = asyncio.create_task(slot.release())
+
+    def _uncounted(self, error: ChannelNotFoundEntity) -> None:
+        if self._roll.workers is not None:
+            self._log.warning("workers are not counted", reason=explain(error))
+        self._roll = self._roll._replace(workers=None)
 
     def _failed(self, reason: str) -> None:
         if reason != self._reason:
