@@ -108,7 +108,7 @@ async def test_a_rate_is_kept(world: World) -> None:
     server = at_one_site(world, "one.example", "two.example")
     assert await world.deliver(message("x@one.example")) == ()
     for _ in range(3):
-        assert untouched(await world.deliver(message("x@two.example"))) > world.now + 30
+        assert untouched(await world.deliver(message("x@two.example"))) > world.now + 20
     assert len(server.transactions) == 1
     assert await world.slots.take("provider.example", 1, lambda: None) is None
 

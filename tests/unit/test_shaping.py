@@ -187,6 +187,11 @@ def test_bookings_of_the_past_are_no_reason_to_wait() -> None:
     assert wait == SOONEST + 30 / SLACK
 
 
+def test_after_an_idle_place_bookings_begin_anew() -> None:
+    state, first = booking.booked(Bookings(gap=3.0), T)
+    assert booking.booked(booking.idle(state), T)[1] == first
+
+
 def test_the_gap_follows_what_is_finished() -> None:
     state, now = Bookings(), T
     for _ in range(100):

@@ -8,7 +8,7 @@ one every few seconds.
 from typing import NamedTuple
 
 SOONEST = 1.0
-LATEST = 60.0
+LATEST = 30.0
 """A destination may have become quicker, or its slots free: nobody stays away for longer."""
 BLIND = 10.0
 """The longest for a worker that holds none of the site's slots: it does not know how soon the others are done."""
@@ -52,6 +52,11 @@ def in_vain(bookings: Bookings, now: float, waited: float) -> Bookings:
 def unknown(jitter: float) -> float:
     """Return how long an item stays away if other workers have all places; `jitter` is in [0, 1)."""
     return SOONEST + (BLIND - SOONEST) * jitter
+
+
+def idle(bookings: Bookings) -> Bookings:
+    """Return the bookings after a place was left that nobody waited for: more were booked than have come."""
+    return bookings._replace(next_at=0.0)
 
 
 def booked(bookings: Bookings, now: float) -> tuple[Bookings, float]:

@@ -237,6 +237,7 @@ class Gate:
         if not berth.reusable:
             self._run(self._give_up(berth))
             return
+        site.bookings = booking.idle(site.bookings)
         berth.on_loss = lambda: self._forget(berth)
         berth.timer = self._loop().call_later(self.settings.idle_seconds, self._expire, berth)
         site.idle.append(berth)
