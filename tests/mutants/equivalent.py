@@ -42,4 +42,5 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/decode.py", "condition text"): "a short cut: the slower way gives the same",
     ("mime/decode.py", "condition decoded.tell() % 3"): "a short cut: the slower way gives the same",
     ("mime/header.py", "condition b'\\n' in value"): "a short cut: the patterns have it in them",
+    ("mime/header.py", "condition raw.find(b'\\r', start, stop) >= 0"): "a short cut: the pattern begins with it",
 }

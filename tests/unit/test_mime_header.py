@@ -8,7 +8,7 @@ import pytest
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly, Limits
 from services.screener.mime.header import Header, parse_header
-from services.screener.mime.legacy import is_uu_line
+from services.screener.mime.legacy import _LONGEST_OUTPUT, _unrun, is_uu_line, uudecode
 
 CODED = {
     **dict.fromkeys(
@@ -31,6 +31,7 @@ def read(section: bytes, *, is_message: bool = False) -> Header:
         (b">From x\r\nA: b\r\nContent-Type: a/b\r\n", True, set()),
         (b"From x\r\nA: b\r\nContent-Type: a/b\r\n", False, {Anomaly.NOT_A_FIELD}),
         (b"A: b\r\nFrom x\r\nContent-Type: a/b\r\n", True, {Anomaly.NOT_A_FIELD}),
+        (b"From : x\r\nno field\r\nContent-Type: a/b\r\n", True, {Anomaly.NOT_A_FIELD}),
         (b"A: b\r\nno field\r\nX-Other: c\r\n", True, set()),
         (b"A: b\r\nno field\r\nX-Other: c\r\n", False, {Anomaly.NOT_A_FIELD}),
         (b"Content-Type: a/b\r\nno field\r\nX-Other: c\r\n", True, set()),
@@ -113,3 +114,28 @@ def test_a_header_over_the_limit_ends_with_a_line_if_there_is_one(line: bytes, w
     header = parse_header(raw, 0, len(raw), Limits(header_octets=100), is_message=True)
     assert header.anomalies >= {Anomaly.LIMIT}
     assert header.end == header.body_start == (96 if whole else 100)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"begin 644 a\n#86)C\n`\nend\n",
+        b"#86)C\nbegin 644 a\n#86)C\n`\nend\n",
+        b"begin 644 a\n#86)C\nend\n#86)C\n",
+        b"begin 644 a\n#86)C\n`\n#86)C\n",
+        b"begin-base64 644 a\nYWJj\n====\nYWJj\n",
+        b"#86)C\n",
+    ],
+)
+def test_uuencoded_data_stands_between_its_first_line_and_its_last(body: bytes) -> None:
+    assert uudecode(body) == b"abc"
+
+
+def test_runs_of_binhex_unfold_to_no_more_than_the_limit() -> None:
+    assert _unrun(b"ab\x90\x04c\x90\0d") == b"abbbbc\x90d"
+    assert len(_unrun(b"a" + b"\x90\xff" * 300_000)) < _LONGEST_OUTPUT + 255
+
+
+def test_a_header_without_a_last_line_end_has_no_bare_lf() -> None:
+    raw = b"A: b\r\nC: d"
+    assert parse_header(raw, 0, len(raw), Limits(), is_message=True).anomalies == frozenset()
