@@ -43,4 +43,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/decode.py", "condition decoded.tell() % 3"): "a short cut: the slower way gives the same",
     ("mime/header.py", "condition b'\\n' in value"): "a short cut: the patterns have it in them",
     ("mime/header.py", "condition raw.find(b'\\r', start, stop) >= 0"): "a short cut: the pattern begins with it",
+    ("mime/octets.py", "if not _has_doubtful_structure(raw)"): "a short cut: the patterns find nothing without it",
+    ("mime/octets.py", "condition raw.count(b'\\r') != pairs"): "a short cut: the pattern looks for a bare one",
+    ("mime/octets.py", "condition raw.count(b'\\n') != pairs"): "a short cut: the pattern looks for a bare one",
+    ("mime/part.py", "if len(found) > 1"): "spares the time to hash a large attachment",
 }

@@ -8,7 +8,8 @@ import pytest
 from services.screener.mime import decode
 from services.screener.mime.anomaly import Anomaly, Limits
 from services.screener.mime.header import Header, parse_header
-from services.screener.mime.legacy import _LONGEST_OUTPUT, _unrun, is_uu_line, uudecode
+from services.screener.mime.legacy import _LONGEST_OUTPUT, _unrun, is_uu_line, uudecode, ydecode
+from services.screener.mime.octets import line_end
 
 CODED = {
     **dict.fromkeys(
@@ -99,6 +100,7 @@ def test_binhex_of_any_name_is_undone(encoding: str, body: bytes) -> None:
         (b"M" + b"A" * 60, True),
         (b"", False),
         (b" 86)C", False),
+        (b" 8", False),
         (b"#86)c", False),
         (b"a86)C", False),
         (b"`", True),
@@ -133,7 +135,22 @@ def test_uuencoded_data_stands_between_its_first_line_and_its_last(body: bytes) 
 
 def test_runs_of_binhex_unfold_to_no_more_than_the_limit() -> None:
     assert _unrun(b"ab\x90\x04c\x90\0d") == b"abbbbc\x90d"
+    assert _unrun(b"a\x90\x03bc\x90\x03") == b"aaabccc"
+    assert _unrun(b"a\x90\0\x90\x03") == b"a\x90\x90\x90"
+    assert _unrun(b"a\x90\x01\x90\x03") == b"aaa"
     assert len(_unrun(b"a" + b"\x90\xff" * 300_000)) < _LONGEST_OUTPUT + 255
+
+
+def test_an_escape_of_yenc_without_a_character_is_nothing() -> None:
+    assert ydecode(b"=ybegin line=1 name=a\n\x8b==\x8c\n=yend\n") == bytes((0x61, (0x8C - 64 - 42) & 255))
+
+
+@pytest.mark.parametrize(
+    ("raw", "end"),
+    [(b"a\r\nb\n", b"\r\n"), (b"a\nb\r\n", b"\n"), (b"\nb\r\n", b"\n"), (b"ab", b"\r\n"), (b"", b"\r\n")],
+)
+def test_a_message_uses_the_line_end_of_its_first_line(raw: bytes, end: bytes) -> None:
+    assert line_end(raw) == end
 
 
 def test_a_header_without_a_last_line_end_has_no_bare_lf() -> None:

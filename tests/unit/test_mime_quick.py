@@ -96,6 +96,7 @@ NOT = {
     "a drawing with a prefix": "\n<x:svg>\n",
     "ActiveMime": "\nActiveMime\n",
     "a script": "\n<script>x</script>\n",
+    "an application in HTML": "\nhi <hta:application>\n",
     "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
     "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",
     "very many fields": "X: y\n" * 1000 + "\nx\n",
