@@ -39,6 +39,7 @@ TEXTS = [
     f"{CTE}: base64\nContent-Type: text/html\n\nPHA+SGFsbG88L3A+\n",
     "X-Google-DKIM-Signature: v=1;\n h=From:\n Content-Type:To\n\nHi\n",
     "ARC-Message-Signature: i=1;\n Content-Type\n\nHi -- or hello - to you\n",
+    "\nCall msSaveBlob or createObjectURL, see a:svg and data:text/plain,x\n",
 ]
 QUICK = [crlf(HEAD + text) for text in TEXTS]
 
@@ -96,6 +97,8 @@ NOT = {
     "a drawing with a prefix": "\n<x:svg>\n",
     "ActiveMime": "\nActiveMime\n",
     "a script": "\n<script>x</script>\n",
+    "a page that hands over a file": "\nhi <b> createObjectURL\n",
+    "a page that hands over a file to old browsers": "\nhi <b> msSaveBlob\n",
     "an application in HTML": "\nhi <hta:application>\n",
     "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
     "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",

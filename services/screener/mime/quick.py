@@ -46,7 +46,7 @@ _STRUCTURE = re.compile(
     re.IGNORECASE,
 )
 """Two hyphens where a line begins after a bare CR or LF, or may; armour; a Content field anywhere."""
-_ACTIVE = (b"<script", b"<hta", b"<svg", b":svg", b"data:", b"base64,", b"mssave", b"createobjecturl")
+_ACTIVE = (b"<script", b"<hta", b"<svg", b":svg", b"mssave", b"createobjecturl")
 _HYPHEN, _LESS = b"-<"
 """As numbers: an octet is found sooner than a string of one."""
 _BROKEN_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r\n)")
