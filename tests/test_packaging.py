@@ -15,7 +15,7 @@ SERVICES = ("ingress", "screener", "delivery")
 LIBRARIES = {
     "ingress": {"argon2", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
     "screener": {"pybase64"},
-    "delivery": {"aiosmtplib", "dns"},
+    "delivery": {"aiosmtplib", "dns", "publicsuffixlist"},
     "all": {"aiosmtpd", "argon2", "pybase64", "aiosmtplib", "dns", "jwt", "publicsuffixlist"},
 }
 """What an extra has of what not all have; `all` has everything."""

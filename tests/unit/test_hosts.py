@@ -10,6 +10,7 @@ from shared.smtp.reply import Reply
 
 HOP = NextHop("mx.internal", 25)
 TARGET, OTHER = Target(HOP, "192.0.2.1"), Target(HOP, "192.0.2.2")
+SPARE = Target(HOP, "192.0.2.2", spare=True)
 LATER, NEVER = Reply(451, "4.4.3", "later"), Reply(550, "5.4.4", "never")
 
 
@@ -17,7 +18,7 @@ LATER, NEVER = Reply(451, "4.4.3", "later"), Reply(550, "5.4.4", "never")
     ("found", "expected"),
     [
         ([Found((TARGET,))], Found((TARGET,))),
-        ([Found((TARGET,)), Found((OTHER,))], Found((TARGET, OTHER))),
+        ([Found((TARGET,)), Found((OTHER,))], Found((TARGET, SPARE))),
         ([Found((), NEVER)], Found((), NEVER)),
         ([Found((), LATER), Found((), NEVER)], Found((), LATER)),
         ([Found((), NEVER), Found((), LATER)], Found((), LATER)),
