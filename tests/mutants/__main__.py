@@ -59,6 +59,7 @@ TESTS = {
         "tests/unit/test_mime_deadline.py",
         "tests/unit/test_mime_quick.py",
         "tests/unit/test_mime_addresses.py",
+        "tests/unit/test_mime_saved.py",
         "tests/unit/test_verdict_ruling.py",
         "tests/ordinary",
     ],
