@@ -21,6 +21,9 @@ _PACKAGE = {"[Content_Types].xml": b"<Types/>", "_rels/.rels": b"<Relationships/
 _VBA = documents.compound({"VBA/_VBA_PROJECT": b"\xcc\x61\xff\xff\0\0\0", "VBA/dir": b"\1\0", "PROJECT": b"ID=x"})
 
 
+_PAGE = "Content-Type: text/html"
+
+
 def _tnef() -> list[Case]:
     whole = documents.tnef(b"x.exe", EXE)
     return [
@@ -99,6 +102,11 @@ def _office() -> list[Case]:
         ),
         attached(64, "package in doc", documents.compound({"ObjectPool/_1/\x01Ole10Native": _NATIVE}), INSIDE, "a.doc"),
         attached(64, "a plain docx", zip_of(_PACKAGE), None, "a.docx"),
+    ]
+
+
+def _formulas() -> list[Case]:
+    return [
         *(
             attached(64, f"formula {formula}", _TABLE % formula.encode(), _REMOTE, "a.csv")
             for formula in (
@@ -136,6 +144,11 @@ def _office() -> list[Case]:
                 "=a||b!c",
             )
         ),
+    ]
+
+
+def _rtf_and_pdf() -> list[Case]:
+    return [
         attached(65, "object in rtf", documents.rtf(_NATIVE[4:]), INSIDE, "a.rtf"),
         attached(
             65, "object by a short head", documents.rtf(_NATIVE[4:]).replace(b"{\\rtf1", b"{\\rt"), INSIDE, "a.doc"
@@ -149,7 +162,17 @@ def _office() -> list[Case]:
 
 def _pages() -> list[Case]:
     smuggler = b"<html><script>b=new Blob([atob(x)]);URL.createObjectURL(b)</script></html>"
-    page = "Content-Type: text/html"
+    return [
+        attached(66, "smuggling", smuggler, "active:html-smuggling", "a.html"),
+        attached(66, "smuggling by another name", smuggler, "active:html-smuggling", "a.dat"),
+        attached(66, "any page in a file", b"<html><p>x</html>", "content:text/html"),
+        attached(67, "script in svg", b"<svg><script>x()</script></svg>", "active:scripted-image", "a.png"),
+        attached(67, "event in svg", b"<?xml?><svg onload='x()'></svg>", "active:scripted-image", "a.png"),
+        attached(67, "svg", b"<svg><path d='M0 0'/></svg>", "extension:svg", "a.svg"),
+    ]
+
+
+def _xml() -> list[Case]:
     msxsl = b"xmlns:m='urn:schemas-microsoft-com:xslt'"
     page_of_xml = b"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><script>x()</script></html>"
     scripted = {
@@ -168,16 +191,7 @@ def _pages() -> list[Case]:
         "a namespace only": b"<?xml?><x %b><script/></x>" % msxsl,
         "another script": b"<?xml?><x xmlns:h='http://www.w3.org/1999/xhtml'><office:scripts/><font script='Arab'/></x>",
     }
-    calendar = b"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=x.exe:%s\r\nEND:VCALENDAR\r\n"
-    card = b"BEGIN:VCARD\r\nPHOTO;ENCODING=b;TYPE=JPEG:%s\r\nEND:VCARD\r\n"
-    link = "https://files.example/d/x.exe?download=1"
     return [
-        attached(66, "smuggling", smuggler, "active:html-smuggling", "a.html"),
-        attached(66, "smuggling by another name", smuggler, "active:html-smuggling", "a.dat"),
-        attached(66, "any page in a file", b"<html><p>x</html>", "content:text/html"),
-        attached(67, "script in svg", b"<svg><script>x()</script></svg>", "active:scripted-image", "a.png"),
-        attached(67, "event in svg", b"<?xml?><svg onload='x()'></svg>", "active:scripted-image", "a.png"),
-        attached(67, "svg", b"<svg><path d='M0 0'/></svg>", "extension:svg", "a.svg"),
         *(
             attached(67, f"script in XML, {name}", text, "active:scripted-xml", "a.xml")
             for name, text in scripted.items()
@@ -202,12 +216,17 @@ def _pages() -> list[Case]:
         ),
         *(attached(67, f"XML without, {name}", text, None, "a.xml") for name, text in harmless.items()),
         attached(67, "a page of XML in zip", zip_of({"a.xhtml": page_of_xml}), None),
-        Case(67, "script in XML that people read", page, scripted["in a page"].decode(), (), None),
-        Case(68, "data in a page", page, f"<html><a href='{_URI.decode()}'>x</a></html>", (), BY_CONTENT),
+        Case(67, "script in XML that people read", _PAGE, scripted["in a page"].decode(), (), None),
+    ]
+
+
+def _in_pages_and_pictures() -> list[Case]:
+    return [
+        Case(68, "data in a page", _PAGE, f"<html><a href='{_URI.decode()}'>x</a></html>", (), BY_CONTENT),
         Case(
             68,
             "a picture in a page",
-            page,
+            _PAGE,
             "<html><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='></html>",
             (),
             None,
@@ -240,13 +259,31 @@ def _pages() -> list[Case]:
         attached(70, "a picture that speaks of scripts", _GIF + b"<scripture> <hta:a>", None, "a.gif"),
         attached(70, "PDF and zip", PDF + zip_of({"x.exe": EXE}), INSIDE, "a.pdf"),
         attached(70, "PDF behind something", b"junk" * 20 + documents.pdf(b"<</S/Launch/F(cmd)>>"), "active:launch"),
+    ]
+
+
+def _calendars_and_links() -> list[Case]:
+    calendar = b"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=x.exe:%s\r\nEND:VCALENDAR\r\n"
+    card = b"BEGIN:VCARD\r\nPHOTO;ENCODING=b;TYPE=JPEG:%s\r\nEND:VCARD\r\n"
+    link = "https://files.example/d/x.exe?download=1"
+    return [
         attached(71, "file in a calendar", calendar % base64.b64encode(EXE), INSIDE, "a.ics"),
         attached(71, "program as a photo", card % base64.b64encode(EXE), BY_CONTENT, "a.vcf"),
         attached(71, "a photo", card % base64.b64encode(PNG), None, "a.vcf"),
-        Case(72, "a link to a program", page, f"<html><a href='{link}'>x</a></html>", (), None),
+        Case(72, "a link to a program", _PAGE, f"<html><a href='{link}'>x</a></html>", (), None),
         Case(72, "a link in a text", "Content-Type: text/plain", link, (), None),
         Case(72, "a picture of a code", f"Content-Type: image/png; name=qr.png\n{CTE}: base64", b64(PNG), (), None),
     ]
 
 
-CASES = [*_tnef(), *_smime(), *_office(), *_pages()]
+CASES = [
+    *_tnef(),
+    *_smime(),
+    *_office(),
+    *_formulas(),
+    *_rtf_and_pdf(),
+    *_pages(),
+    *_xml(),
+    *_in_pages_and_pictures(),
+    *_calendars_and_links(),
+]

@@ -108,6 +108,12 @@ def _uuencoded() -> list[Case]:
             for mode in ("  644  ", "\t644\t", " 100644 ")
         ),
         Case(33, "begin-base64", text, f"begin-base64 644 x.exe\n{_LINES}\n====\n", (), NAMED),
+    ]
+
+
+def _uuencoded_in_encoded() -> list[Case]:
+    text = "Content-Type: text/plain"
+    return [
         Case(33, "in a text that is encoded", f"{text}\n{CTE}: base64", b64(_uu(EXE).encode()), (), NAMED),
         Case(
             33,
@@ -137,6 +143,12 @@ def _uuencoded() -> list[Case]:
             NAMED,
         ),
         Case(33, "in UTF-16 as it is", f"{text}\n{CTE}: binary", _uu(b"x").encode("utf-16-be").decode(), (), NAMED),
+    ]
+
+
+def _uuencoded_files() -> list[Case]:
+    text = "Content-Type: text/plain"
+    return [
         Case(33, "two files", text, f"{_uu(PDF, 'a.pdf')}\n{_uu(EXE)}", (), NAMED),
         Case(33, "behind a begin that is none", text, f"begin 644 times\n{_uu(b'x')}", (), NAMED),
         Case(33, "behind a begin within a line", text, f"they begin 644 times\n{_uu(b'x')}", (), NAMED),
@@ -190,4 +202,11 @@ def _yenc_and_binhex() -> list[Case]:
     ]
 
 
-CASES = [*_base64(), *_quoted_printable(), *_uuencoded(), *_yenc_and_binhex()]
+CASES = [
+    *_base64(),
+    *_quoted_printable(),
+    *_uuencoded(),
+    *_uuencoded_in_encoded(),
+    *_uuencoded_files(),
+    *_yenc_and_binhex(),
+]

@@ -62,12 +62,16 @@ def compound(streams: dict[str, bytes], root: bytes = bytes(16), sector: int = 5
     whole = -(-len(mini_table) * 4 // sector) * sector
     at_mini = put(struct.pack(f"<{len(mini_table)}I", *mini_table).ljust(whole, b"\xff"))
     lists, first, further = _tabled(sectors, table, numbers_each)
-    version, shift = (3, 9) if sector == 512 else (4, 12)
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
-    header += struct.pack("<HHHHH", 0x3E, version, 0xFFFE, shift, 6) + bytes(6)
-    header += struct.pack("<IIIIIIIII", 0, len(lists), at_directory, 0, 4096, at_mini, 1, first, further)
-    header += struct.pack("<109I", *(lists + [FREE] * 109)[:109])
+    header = _version(sector) + struct.pack("<IIIIII", 0, len(lists), at_directory, 0, 4096, at_mini)
+    header += struct.pack("<III109I", 1, first, further, *(lists + [FREE] * 109)[:109])
     return header.ljust(sector, b"\0") + b"".join(sectors)
+
+
+def _version(sector: int) -> bytes:
+    """Return how a file of sectors of this size begins."""
+    version, shift = (3, 9) if sector == 512 else (4, 12)
+    signature = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+    return signature + bytes(16) + struct.pack("<HHHHH", 0x3E, version, 0xFFFE, shift, 6) + bytes(6)
 
 
 def _tabled(sectors: list[bytes], table: list[int], each: int) -> tuple[list[int], int, int]:
