@@ -1,7 +1,5 @@
 """Debian's Postfix with its defaults: it takes the mail and holds it, then is told to send it."""
 
-import re
-import shutil
 import smtplib
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,24 +10,14 @@ from typing import Any
 from bench.delivery.names import address, domain
 from bench.delivery.neighbours import Mail, Neighbours
 from bench.relay.load import descendants
+from bench.relay.postfix import set_up
 from tests.support.ports import free_port
 
-MAIN = """\
-compatibility_level = 3.6
-queue_directory = {directory}/spool
-data_directory = {directory}/lib
-maillog_file = {directory}/log/mail.log
-maillog_file_prefixes = {directory}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = postfix.bench.example
-mydestination =
-mynetworks = 127.0.0.0/8
-smtpd_relay_restrictions = permit_mynetworks, reject
+SETTINGS = """\
 transport_maps = texthash:{etc}/transport
 smtpd_client_restrictions = check_client_access static:HOLD
 """
-"""Only where things are, and where each domain's server is: its resolver is the system's, and not ours to set."""
+"""Where each domain's server is: its resolver is the system's, and not ours to set."""
 
 CLIENTS = 10
 
@@ -47,17 +35,9 @@ class Postfix:
 
     def set_up(self) -> None:
         """Write the configuration and start the master."""
-        for name in ("etc", "spool", "lib", "log"):
-            (self._directory / name).mkdir(parents=True)
-        for name in ("lib", "log"):
-            shutil.chown(self._directory / name, "postfix")
-        main = MAIN.format(directory=self._directory, etc=self._etc)
-        (self._etc / "main.cf").write_text(main + "".join(f"{key} = {value}\n" for key, value in self._options.items()))
+        options = "".join(f"{key} = {value}\n" for key, value in self._options.items())
+        set_up(self._directory, self._port, SETTINGS.format(etc=self._etc) + options)
         (self._etc / "transport").touch()
-        shipped = Path("/etc/postfix/master.cf.proto").read_text()
-        services = re.sub(r"^smtp +inet .*$", f"{self._port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
-        services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
-        (self._etc / "master.cf").write_text(services)
         self._run("postfix", "start")
 
     def fill(self, mail: Sequence[Mail], neighbours: Neighbours) -> None:

@@ -16,9 +16,24 @@ inet_protocols = ipv4
 myhostname = postfix.bench.example
 mydestination =
 mynetworks = 127.0.0.0/8
-relayhost = [127.0.0.1]:{sink_port}
 smtpd_relay_restrictions = permit_mynetworks, reject
 """
+"""Only where things are, and who may send; the rest is Postfix's default."""
+
+
+def set_up(directory: Path, port: int, settings: str) -> Path:
+    """Write the configuration of an instance that listens on `port`; return its folder, for `postfix -c`."""
+    for name in ("etc", "spool", "lib", "log"):
+        (directory / name).mkdir(parents=True)
+    for name in ("lib", "log"):
+        shutil.chown(directory / name, "postfix")
+    etc = directory / "etc"
+    (etc / "main.cf").write_text(MAIN.format(directory=directory) + settings)
+    shipped = Path("/etc/postfix/master.cf.proto").read_text()
+    services = re.sub(r"^smtp +inet .*$", f"{port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
+    services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
+    (etc / "master.cf").write_text(services)
+    return etc
 
 
 class Postfix:
@@ -35,17 +50,7 @@ class Postfix:
 
     def start(self) -> None:
         """Write the configuration and start the master."""
-        for name in ("etc", "spool", "lib", "log"):
-            (self._directory / name).mkdir(parents=True)
-        for name in ("lib", "log"):
-            shutil.chown(self._directory / name, "postfix")
-        (self._etc / "main.cf").write_text(
-            MAIN.format(directory=self._directory, sink_port=self.sink_port) + self._settings
-        )
-        shipped = Path("/etc/postfix/master.cf.proto").read_text()
-        services = re.sub(r"^smtp +inet .*$", f"{self.port} inet n - n - - smtpd", shipped, flags=re.MULTILINE)
-        services = re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services, flags=re.MULTILINE)  # no chroot
-        (self._etc / "master.cf").write_text(services)
+        set_up(self._directory, self.port, f"relayhost = [127.0.0.1]:{self.sink_port}\n{self._settings}")
         self._control("start")
 
     def stop(self) -> None:

@@ -5,8 +5,9 @@ import zlib
 
 import pytest
 
-from services.screener.containers.contents import Contents, look_inside
+from services.screener.containers.contents import look_inside
 from services.screener.containers.member import Sign
+from tests.support.looked import has_program, names
 from tests.support.mail_samples import EXE
 from tests.support.sevenzip_samples import (
     AES,
@@ -44,14 +45,6 @@ from tests.support.sevenzip_samples import (
     substreams,
     unpack,
 )
-
-
-def names(contents: Contents) -> list[str]:
-    return [inside.path for inside in contents.inside]
-
-
-def has_program(contents: Contents) -> bool:
-    return any(one.extension == "exe" for inside in contents.inside for one in inside.detected)
 
 
 @pytest.mark.parametrize(

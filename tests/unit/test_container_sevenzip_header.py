@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.screener.containers.contents import Contents, look_inside
+from services.screener.containers.contents import look_inside
 from services.screener.containers.member import Sign
 from services.screener.containers.sevenzip import SIGNATURE
+from tests.support.looked import has_program
 from tests.support.mail_samples import EXE
 from tests.support.sevenzip_samples import (
     AES,
@@ -27,15 +28,6 @@ from tests.support.sevenzip_samples import (
     substreams,
     unpack,
 )
-
-
-def names(contents: Contents) -> list[str]:
-    return [inside.path for inside in contents.inside]
-
-
-def has_program(contents: Contents) -> bool:
-    return any(one.extension == "exe" for inside in contents.inside for one in inside.detected)
-
 
 PLAIN = streams(pack(len(EXE)), unpack([folder(coder(COPY))], [len(EXE)]))
 SAID = header(b"\4" + PLAIN, files("a"))
