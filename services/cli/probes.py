@@ -12,9 +12,9 @@ from services.screener.antivirus.answer import State, Unavailable
 from services.screener.antivirus.clamd import Clamd
 from shared.broker.adapters import is_embedded, shown_url
 from shared.broker.sqlite.url import path_of
-from shared.config.address import parse_address
 from shared.config.findings import Problem, Severity
 from shared.config.model import Config, Hosted
+from shared.config.next_hop import host_of
 from shared.dns.port import Resolver, Status
 from shared.errors import SluiceError
 
@@ -84,13 +84,12 @@ def _dnssec(setting: str, *, validates: bool) -> Problem:
 def _hosts(config: Config) -> Iterator[tuple[str, str]]:
     for domain, entry in config.relay.hosted.items():
         hops = entry.next_hop if isinstance(entry, Hosted) else (entry,) if isinstance(entry, str) else entry
-        for hop in hops:
-            if hop != "mx" and not hop.startswith("["):
-                yield f'relay.hosted."{domain}"', parse_address(hop, 25).host
+        for hop in filter(None, map(host_of, hops)):
+            yield f'relay.hosted."{domain}"', hop.host
 
 
 async def _resolves(resolver: Resolver, key: str, host: str) -> Problem:
-    if host.replace(".", "").isdecimal():
+    if host.replace(".", "").isdecimal() or ":" in host:
         return Problem(Severity.OK, key, host)
     answer = await resolver.addresses(host)
     if answer.status is not Status.FOUND:

@@ -33,9 +33,11 @@ def sources(config: Config) -> list[Problem]:
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     """Yield every source address with a key that names it."""
     routes, default = compile_routes(config), default_source(config)
-    for domain, hops in routes.static.items():
-        source = hops[0].source if isinstance(hops[0], NextHop) else Source()
-        yield from ((address, f'delivery.route."{domain}"') for address in (source.v4, source.v6) if address)
+    for table, section in ((routes.hosted, "relay.hosted"), (routes.static, "delivery.route")):
+        for domain, hops in table.items():
+            sources = (hop.source for hop in hops if isinstance(hop, NextHop))
+            found = (address for source in sources for address in (source.v4, source.v6) if address)
+            yield from ((address, f'{section}."{domain}"') for address in found)
     yield from ((address, key) for address, key in _keys(default) if address)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from shared.config.findings import Check, Facts, Problem, Severity
 from shared.config.model import Config, Hosted, Mode
+from shared.config.next_hop import asked
 from shared.config.openings import OPENINGS
 from shared.config.screener_rules import flaws
 
@@ -36,8 +37,8 @@ def _hosted(config: Config, _: Facts) -> Iterator[Problem]:
         if "mx" in _hops(entry) and not config.relay.own_addresses:
             reason = 'next hop "mx" needs relay.own_addresses, or mail may loop back to this relay'
             yield Problem(Severity.ERROR, key, reason, "list the addresses under which MX records name this relay")
-        if isinstance(entry, Hosted) and entry.verify != "off" and set(entry.next_hop) <= {"mx"}:
-            reason = 'there is only the next hop "mx", which is not asked'
+        if isinstance(entry, Hosted) and entry.verify != "off" and not any(map(asked, entry.next_hop)):
+            reason = '"mx", smtps:// and lmtp:// are not asked, and there is no other next hop'
             yield Problem(Severity.ERROR, f"{key}.verify", reason, 'name a host, or write "off"')
         for denied in config.relay.denied_destinations:
             if covers(denied, name):

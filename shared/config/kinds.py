@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta
 
@@ -145,18 +145,6 @@ def name_server(text: str) -> str:
     return str(address)
 
 
-def next_hop(text: str) -> str:
-    """Return "host", "host:port", "[address]:port" or "mx"; the port is 25 unless given."""
-    if text.lower() == "mx":
-        return "mx"
-    if "://" in text:
-        raise ValueError(f'"{text}": a next hop is "host:port", "[address]:port" or "mx"')
-    address = parse_address(text, 25)
-    if ":" not in address.host:
-        domain(address.host)
-    return text
-
-
 def count_quota(text: str) -> str:
     """Return a number in a time: "100/min"."""
     Quota.parse(text)
@@ -184,7 +172,8 @@ def dns_list(text: str) -> str:
     return f"{domain(name)}={answers}"
 
 
-def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+def split_url(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    """Return a URL in its parts. Raise ValueError for another scheme, or a port that cannot be."""
     url = urlsplit(text)
     try:
         port_is_good = url.port is None or url.port > 0
@@ -200,7 +189,7 @@ def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
 
 def broker_url(text: str) -> str:
     """Return the broker's URL; an error never shows it, for it may hold a password."""
-    url = _split(
+    url = split_url(
         text, ("sqlite", "amqp", "amqps"), '"sqlite:///var/lib/sluice/queue.db" or "amqp://user@rabbitmq:5672/"'
     )
     if url.scheme == "sqlite":
@@ -209,24 +198,6 @@ def broker_url(text: str) -> str:
     elif not url.hostname:
         raise ValueError('the URL names no host: write such as "amqp://user@rabbitmq:5672/"')
     return text
-
-
-def route_url(text: str) -> str:
-    """Return the URL of a static route; its password stands in route_passwords."""
-    url = _split(text, ("smtp", "smtps"), '"smtp://user@smarthost.example.net:587"')
-    if url.password is not None:
-        raise ValueError(
-            "the URL holds a password: put it into delivery.route_passwords or a file (route_passwords_file)"
-        )
-    if not url.hostname:
-        raise ValueError('the URL names no host: write such as "smtp://smarthost.example.net:587"')
-    return text
-
-
-def route_files(text: str) -> list[str]:
-    """Return the files that a route's URL names: authorities, a certificate of ours and its key."""
-    options = parse_qs(urlsplit(text).query)
-    return [name for option in ("ca", "cert", "key") for name in options.get(option, [])]
 
 
 def tls_policy(text: str) -> str:
@@ -251,7 +222,7 @@ def clamd_url(text: str) -> str:
 
 def http_url(text: str) -> str:
     """Return an http or https URL."""
-    url = _split(text, ("http", "https"), '"http://rabbitmq:15672"')
+    url = split_url(text, ("http", "https"), '"http://rabbitmq:15672"')
     if url.password is not None:
         raise ValueError("the URL holds a password: give the secret by its own key")
     if not url.hostname:
@@ -346,9 +317,7 @@ Ipv4Address = Annotated[str, Meta(extra={"check": ip_version(4)})]
 Ipv6Address = Annotated[str, Meta(extra={"check": ip_version(6)})]
 ListenAddress = Annotated[str, Meta(extra={"check": listen_address})]
 NameServer = Annotated[str, Meta(extra={"check": name_server})]
-NextHop = Annotated[str, Meta(extra={"check": next_hop})]
 BrokerUrl = Annotated[str, Meta(extra={"check": broker_url, "broker": True})]
-RouteUrl = Annotated[str, Meta(extra={"check": route_url, "files": route_files})]
 TlsPolicy = Annotated[str, Meta(extra={"check": tls_policy})]
 Dane = Annotated[str, Meta(extra={"check": one_of("auto", "off")})]
 ClamdUrl = Annotated[str, Meta(extra={"check": clamd_url})]

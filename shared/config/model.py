@@ -28,12 +28,10 @@ from shared.config.kinds import (
     Mailbox,
     NameServer,
     Network,
-    NextHop,
     OpsAddress,
     Pattern,
     Port,
     RouteDomain,
-    RouteUrl,
     RuleAction,
     ScreenAction,
     Secret,
@@ -42,6 +40,7 @@ from shared.config.kinds import (
     TlsPolicy,
     Verification,
 )
+from shared.config.next_hop import NextHop, RouteUrl
 from shared.config.screen_rule import ScreenRule
 from shared.config.strangers import Authentication, CallOut, Dnsbl, Rate
 from shared.config.units import Duration, Size
@@ -75,7 +74,7 @@ class LogFormat(StrEnum):
 
 
 class Hosted(Section, frozen=True):
-    """A domain we host: its next hops in order ("host:port", "[address]:port", or "mx"), and who exists there."""
+    """A domain we host: its next hops in order ("host:port", "[address]:port", "mx" or a URL), and who exists there."""
 
     next_hop: tuple[NextHop, ...]
     recipients: FilePath | None = None

@@ -232,8 +232,7 @@ def _refined(value: Any, extra: Mapping[str, Any], place: Place) -> Any:
             raise place.error("empty: name a file, or leave the key out")
         return str(place.file(value))
     if "files" in extra:
-        for name in extra["files"](value):
-            place.named.note(Path(name))
+        value = extra["files"](value, lambda name: str(place.file(name)))
     if "broker" in extra and value.startswith("sqlite:///"):
         return f"sqlite:///{place.folder / value.removeprefix('sqlite:///')}"
     return value

@@ -288,7 +288,8 @@ def test_lists_that_do_not_work(tmp_path: Path) -> None:
 
 def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
     """Each is bound; one of another machine is an error, and so is a route that delivery could not read."""
-    hosts = 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n'
+    hops = '["127.0.0.1", "lmtp:///run/lmtp", "smtp://127.0.0.1?source=192.0.2.78"]'
+    hosts = f'relay = {{ postmaster = "p@example.org", hosted = {{ "example.org" = {hops} }} }}\n'
     with DnsServer({}) as dns:
         keys = f'[delivery]\nnameservers = ["{dns.address}"]\nsource_address = "127.0.0.7"\n[delivery.route]\n'
         written(tmp_path, f'{hosts}{keys}"a.example" = "smtp://h?source=192.0.2.77"\n')
@@ -299,6 +300,7 @@ def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
     found = rows(done.out)
     assert (found["delivery.source_address"], found['delivery.route."a.example"']) == ("ok", "error")
     assert "connections cannot come from 192.0.2.77" in done.out
+    assert "connections cannot come from 192.0.2.78" in done.out
     assert rows(unread.out)["delivery.route.a.example"] == "error"
 
 
@@ -311,7 +313,8 @@ def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_tls_to_other_hosts_needs(tmp_path: Path, keys: str, key: str) -> None:
-    hosts = 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n'
+    hops = '["127.0.0.1", "lmtp:///run/lmtp", "smtp://127.0.0.1?source=192.0.2.78"]'
+    hosts = f'relay = {{ postmaster = "p@example.org", hosted = {{ "example.org" = {hops} }} }}\n'
     with DnsServer({}) as dns:
         written(tmp_path, f'{hosts}[delivery]\nnameservers = ["{dns.address}"]\n{keys}')
         done = sluice("check", cwd=tmp_path)

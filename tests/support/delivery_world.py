@@ -24,6 +24,7 @@ from services.delivery.security.sts_policies import StsMemory
 from services.delivery.shaping.gate import Gate
 from shared.broker.local_slots import LocalSlots
 from shared.config.model import Config, Delivery, Relay
+from shared.config.next_hop import next_hop, route_url
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from shared.model import Action, Envelope, Item, Message, Origin, Place, Recipient, Send, Verdict
@@ -104,9 +105,14 @@ class World:
         return f"{self._network}.{number}"
 
     def configure(self, *, relay: dict[str, Any] | None = None, **delivery: Any) -> None:
-        """Change keys, before the first delivery."""
+        """Change keys, before the first delivery; next hops only as a file may have them."""
         self._relay |= relay or {}
         self._delivery |= delivery
+        for hops in (relay or {}).get("hosted", {}).values():
+            for hop in (hops,) if isinstance(hops, str) else getattr(hops, "next_hop", hops):
+                next_hop(hop)
+        for url in delivery.get("route", {}).values():
+            route_url(url)
 
     @property
     def config(self) -> Config:

@@ -127,6 +127,7 @@ def test_a_listener_without_proxy_from_beside_one_with_it() -> None:
 
 
 DKIM = Dkim(domain="a.example", selector="s", key="k")
+UNASKED = Hosted(next_hop=("lmtp://store:24", "smtps://in.example"), verify="call-out")
 ARC = Arc(domain="a.example", selector="s", key="k")
 
 PROBLEMS: list[tuple[Config, Severity, str, str]] = [
@@ -138,6 +139,7 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
         'relay.hosted."example.org".verify',
         "not asked",
     ),
+    (relay(hosted={"example.org": UNASKED}), Severity.ERROR, 'relay.hosted."example.org".verify', "not asked"),
     (
         changed(ingress={"dnsbl": Dnsbl(allow_zones=("wl.example",))}),
         Severity.WARNING,

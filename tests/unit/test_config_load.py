@@ -234,7 +234,17 @@ WRONG = [
     ("[relay.hosted]\n'bücher.example' = 'mx'", 'write the domain in A-labels, "xn--bcher-kva.example"'),
     ("[relay.hosted]\n'A.example' = 'mx'\n'a.example' = 'mx'", 'F: relay.hosted."a.example": the same as another key'),
     ("[relay.hosted]\n'a.example' = 'host:x'", 'F: relay.hosted."a.example": "host:x": port "x" is not a number'),
-    ("[relay.hosted]\n'a.example' = 'smtp://h'", 'F: relay.hosted."a.example": "smtp://h": a next hop is "host:port"'),
+    (
+        "[relay.hosted]\n'a.example' = 'http://h'",
+        'F: relay.hosted."a.example": "http" in the URL: valid are smtp, smtps',
+    ),
+    (
+        "[relay.hosted]\n'a.example' = ['smtp://me@h']",
+        'F: relay.hosted."a.example"[0]: the URL holds a user: of a hosted',
+    ),
+    ("[relay.hosted]\n'a.example' = 'smtp://me:hush@h'", 'F: relay.hosted."a.example": the URL holds a password: put'),
+    ("[relay.hosted]\n'a.example' = 'smtp:///run/lmtp'", 'F: relay.hosted."a.example": the URL names no host'),
+    ("[delivery.route]\n'a.example' = 'lmtp:///'", 'F: delivery.route."a.example": the URL names no host'),
     (
         "[relay.hosted]\n'a.example' = 5",
         'F: relay.hosted."a.example": expected text, a list or a table, found the number',

@@ -384,10 +384,19 @@ def test_a_bad_entry_of_a_file_is_named_with_its_line(tmp_path: Path, key: str, 
 
 
 def test_only_named_next_hops_are_asked() -> None:
-    hosted = Hosted(("mail.internal", "mx", "[2001:db8::1]:2525"), verify="call-out")
+    hops = (
+        "mail.internal",
+        "mx",
+        "lmtp://a",
+        "smtps://b",
+        "lmtp:///c",
+        "[2001:db8::1]:2525",
+        "smtp://[2001:db8::2]?tls=none",
+    )
+    hosted = Hosted(hops, verify="call-out")
     found = compile_rules(msgspec.structs.replace(RELAY, hosted={"a.example": hosted})).hosted.find("a.example")
     assert found is not None
-    assert found.ask == (("mail.internal", 25), ("2001:db8::1", 2525))
+    assert found.ask == (("mail.internal", 25), ("2001:db8::1", 2525), ("2001:db8::2", 25))
     with pytest.raises(ConfigError, match=r'^relay\.hosted\."a\.example"\.verify: '):
         compile_rules(msgspec.structs.replace(RELAY, hosted={"a.example": Hosted(("mx",), verify="call-out")}))
 

@@ -7,12 +7,10 @@ from typing import NamedTuple
 
 from services.ingress.policy.lists import Entry, Networks, entries, plain_address, read_list
 from shared.config.address import Address as NextHop
-from shared.config.address import parse_address
 from shared.config.model import Auth, Hosted, Listener, Relay
+from shared.config.next_hop import asked
 from shared.errors import ConfigError
 from shared.smtp.address import BadAddress, Mailbox, parse_domain, parse_mailbox
-
-SMTP_PORT = 25
 
 
 class Patterns(NamedTuple):
@@ -187,9 +185,9 @@ def _recipients(key: str, hosted: Hosted) -> Recipients:
     listed = read_recipients(f"{key}.recipients", Path(hosted.recipients)).listed if hosted.recipients else None
     if hosted.verify == "off":
         return Recipients(listed)
-    hops = tuple(parse_address(text, SMTP_PORT) for text in hosted.next_hop if text != "mx")
+    hops = tuple(filter(None, map(asked, hosted.next_hop)))
     if not hops:
-        raise ConfigError(f'{key}.verify: there is only the next hop "mx", which is not asked; name a host, or "off"')
+        raise ConfigError(f'{key}.verify: "mx", smtps:// and lmtp:// are not asked; add a next hop, or "off"')
     return Recipients(listed, hops)
 
 
