@@ -36,10 +36,10 @@ fuzz: $(READY) ## ingress on octets nobody has thought of, for FUZZ_SECONDS=300;
 mutants: $(READY) ## each rule of the screener taken out by itself, to see a test fail; ARGS=mime for one folder of it
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
-check: $(READY) ## lint, format and types, tests included
+check: $(READY) ## lint, format and types, tests and benchmarks included
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/mypy --no-error-summary services shared tests
+	@.venv/bin/mypy --no-error-summary services shared tests bench
 	@echo "lint, format and types: ok"
 
 format: $(READY) ## what the formatter and the linter can mend by themselves

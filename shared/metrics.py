@@ -25,6 +25,8 @@ refusals = Counter("sluice_refusals_total", "Recipients that an attempt did not 
 """cause: as in the reports and in the line `recipient`: mailbox full, spam, rate limited ..."""
 tls = Counter("sluice_delivery_tls_total", "Sessions with other hosts, as far as TLS goes.", ["policy", "result"])
 """policy: tlsa, sts, no-policy-found, configured; result: success, or what failed (RFC 8460 section 4.3)."""
+signatures = Counter("sluice_delivery_signatures_total", "Messages signed, or not, at an attempt.", ["kind", "result"])
+"""kind: dkim (our own mail), arc (strangers' mail that was stripped); result: signed, or why not."""
 busy = Counter("sluice_destination_busy_total", "Items sent back because their destination takes no more.", ["why"])
 """why: busy (at its limit), suspended (it does not answer, and is left alone for a while)."""
 reports = Counter("sluice_reports_total", "Reports (DSN) generated.", ["kind"])

@@ -89,7 +89,7 @@ class Session(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._address = transport.get_extra_info("sockname")[0]
         self._sink.opened(self._address, self._loop.time())
-        transport.write(BANNER)
+        self._transport.write(BANNER)
 
     def connection_lost(self, _: Exception | None) -> None:
         """Forget it."""

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from services.delivery.signing.keys import SigningKey, make_key
-from services.delivery.signing.signer import read_keys
+from services.delivery.signing.signer import Unsigned, read_keys
+from shared import metrics
 from shared.config.model import Arc, Dkim
 from shared.model import Action, Message, Origin, Release, Verdict
 from tests.support import mail_dkim
 from tests.support.delivery_world import ACCEPTED_AT, World, again, message
+from tests.support.metered import counting
 from tests.support.smtp_server import SmtpServer
 from tests.support.verifiers import dkimpy_arc, new_key, published
 
@@ -117,24 +119,26 @@ async def test_a_retry_seals_once(world: World, destination: SmtpServer) -> None
 
 
 @pytest.mark.parametrize(
-    ("item", "results"),
+    ("item", "results", "reason"),
     [
-        ({"verdict": Verdict(action=Action.PASS, at=ACCEPTED_AT)}, RESULTS),
-        ({"release": Release(at=ACCEPTED_AT, by="op")}, RESULTS),
-        ({"origin": Origin.TRUSTED}, RESULTS),
-        ({"origin": Origin.AUTHENTICATED}, RESULTS),
-        ({}, b"X-Other: x"),
-        ({}, RESULTS.replace(b"relay.example.org", b"mx.example.com")),
-        ({}, RESULTS + b"\r\nARC-Seal: i=1; cv=none; d=x; s=x; b="),
-        ({}, RESULTS + b"\r\n" + b"To: x\r\n" * 300 + b"X: x"),
+        ({"verdict": Verdict(action=Action.PASS, at=ACCEPTED_AT)}, RESULTS, None),
+        ({"release": Release(at=ACCEPTED_AT, by="op")}, RESULTS, None),
+        ({"origin": Origin.TRUSTED}, RESULTS, None),
+        ({"origin": Origin.AUTHENTICATED}, RESULTS, None),
+        ({}, b"X-Other: x", Unsigned.NO_RESULTS),
+        ({}, RESULTS.replace(b"relay.example.org", b"mx.example.com"), Unsigned.NO_RESULTS),
+        ({}, RESULTS + b"\r\nARC-Seal: i=1; cv=none; d=x; s=x; b=", Unsigned.CHAIN_OVER),
+        ({}, RESULTS + b"\r\n" + b"To: x\r\n" * 300 + b"X: x", Unsigned.MANY_FIELDS),
     ],
     ids=["unchanged", "released", "trusted", "user", "not verified", "not ours", "untold chain", "300 To"],
 )
 async def test_what_is_not_sealed_arrives_as_it_is(
-    world: World, destination: SmtpServer, item: dict[str, Any], results: bytes
+    world: World, destination: SmtpServer, item: dict[str, Any], results: bytes, reason: Unsigned | None
 ) -> None:
     content = TRACE + results + b"\r\n" + BODY
-    assert await delivered(world, destination, stripped(content, **item)) == content
+    with counting(metrics.signatures) as counted:
+        assert await delivered(world, destination, stripped(content, **item)) == content
+        assert counted() == ({("arc", reason): 1} if reason else {})
 
 
 async def test_with_both_keys_each_kind_of_mail_gets_its_own(
@@ -142,7 +146,9 @@ async def test_with_both_keys_each_kind_of_mail_gets_its_own(
 ) -> None:
     world.configure(dkim=(Dkim(domain="elsewhere.example", selector="a1", key=str(tmp_path / "arc.pem")),))
     content = TRACE + RESULTS + b"\r\n" + BODY
-    sealed = await delivered(world, destination, stripped(content))
-    signed = await delivered(world, destination, stripped(TRACE + BODY, origin=Origin.TRUSTED))
+    with counting(metrics.signatures) as counted:
+        sealed = await delivered(world, destination, stripped(content))
+        signed = await delivered(world, destination, stripped(TRACE + BODY, origin=Origin.TRUSTED))
+        assert counted() == {("arc", "signed"): 1, ("dkim", "signed"): 1}
     assert (sealed.count(b"ARC-Seal:"), sealed.count(b"DKIM-Signature:")) == (1, 0)
     assert (signed.count(b"ARC-Seal:"), signed.count(b"DKIM-Signature:")) == (0, 1)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from services.delivery.signing.keys import make_key
-from services.delivery.signing.signer import read_keys
+from services.delivery.signing.signer import Unsigned, read_keys
+from shared import metrics
 from shared.config.model import Dkim
 from shared.errors import ConfigError
 from shared.model import Origin, Place
 from tests.support.delivery_world import CONTENT, World, again, message
+from tests.support.metered import counting
 from tests.support.smtp_server import SmtpServer
 from tests.support.verifiers import dkimpy, opendkim, published
 
@@ -49,7 +51,9 @@ async def test_a_strangers_mail_arrives_as_it_is(world: World, destination: Smtp
 
 async def test_mail_of_a_domain_without_a_key_arrives_as_it_is(world: World, destination: SmtpServer) -> None:
     content = b"From: a@example.com\r\n\r\nHello.\r\n"
-    assert await world.deliver(message(BOB, content=content, sender="a@example.com")) == ()
+    with counting(metrics.signatures) as counted:
+        assert await world.deliver(message(BOB, content=content, sender="a@example.com")) == ()
+        assert counted() == {("dkim", Unsigned.NO_KEY): 1}
     assert destination.transactions[0].content == content
 
 
@@ -113,20 +117,43 @@ async def test_a_large_message_is_signed_off_the_loop(world: World, destination:
     assert opendkim(mail.content, world.dns, tmp_path) == BOTH
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\r\nHello.\r\n",
-        b"Hello, this is no field\r\nFrom: a@example.org\r\n\r\nx\r\n",
-        b"From: a@example.org\r\nFrom: b@example.org\r\n\r\nx\r\n",
-        b"Subject: no author\r\n\r\nx\r\n",
-        b"From: a@example.org\r\n" + b"To: b@example.net\r\n" * 300 + b"\r\nx\r\n",
-        b"From: a@example.org\r\n" + b"X-Long: " + b"x" * 1_100_000 + b"\r\n\r\nx\r\n",
-    ],
-    ids=["no header", "no field", "two authors", "no author", "300 recipient fields", "1 MiB of header"],
-)
-async def test_what_cannot_be_signed_arrives_as_it_is(world: World, destination: SmtpServer, content: bytes) -> None:
-    assert await world.deliver(message(BOB, content=content)) == ()
+async def test_what_was_signed_is_counted(world: World, destination: SmtpServer) -> None:
+    """Our own mail, once a message and attempt, however many keys sign; a stranger's is no matter of signatures."""
+    destination.script("RCPT", "450 4.2.0 later", "250 2.1.5 ok")
+    with counting(metrics.signatures) as counted:
+        waiting = again(await world.deliver(message(BOB)))
+        world.now += 600
+        assert await world.deliver(waiting) == ()
+        assert await world.deliver(message(BOB, origin=Origin.INBOUND)) == ()
+        assert counted() == {("dkim", "signed"): 2}
+
+
+async def test_without_keys_nothing_is_counted(world: World) -> None:
+    world.mx("example.net", (10, world.server()))
+    with counting(metrics.signatures) as counted:
+        assert await world.deliver(message(BOB)) == ()
+        assert counted() == {}
+
+
+AUTHOR = b"From: a@example.org\r\n"
+UNSIGNED = [
+    (b"\r\nHello.\r\n", Unsigned.NO_AUTHOR),
+    (b"Hello, this is no field\r\n" + AUTHOR + b"\r\nx\r\n", Unsigned.NO_HEADER),
+    (AUTHOR + b"From: b@example.org\r\n\r\nx\r\n", Unsigned.SEVERAL_AUTHORS),
+    (b"From: a@example.org, b@example.com\r\n\r\nx\r\n", Unsigned.SEVERAL_AUTHORS),
+    (b"Subject: no author\r\n\r\nx\r\n", Unsigned.NO_AUTHOR),
+    (AUTHOR + b"To: b@example.net\r\n" * 300 + b"\r\nx\r\n", Unsigned.MANY_FIELDS),
+    (AUTHOR + b"X-Long: " + b"x" * 1_100_000 + b"\r\n\r\nx\r\n", Unsigned.LONG_HEADER),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), UNSIGNED, ids=[str(number) for number in range(len(UNSIGNED))])
+async def test_what_cannot_be_signed_arrives_as_it_is(
+    world: World, destination: SmtpServer, content: bytes, reason: Unsigned
+) -> None:
+    with counting(metrics.signatures) as counted:
+        assert await world.deliver(message(BOB, content=content)) == ()
+        assert counted() == {("dkim", reason): 1}
     assert destination.transactions[0].content == content
 
 
@@ -145,7 +172,9 @@ async def test_a_forgery_that_a_trusted_host_sends_on_is_not_signed(
 ) -> None:
     """Ingress leaves our own field in mail from trusted networks; what it said of the author when it came, counts."""
     content = b"Authentication-Results: " + results + b"\r\n" + CONTENT
-    assert await world.deliver(message(BOB, content=content)) == ()
+    with counting(metrics.signatures) as counted:
+        assert await world.deliver(message(BOB, content=content)) == ()
+        assert counted() == {("dkim", "signed" if signatures else Unsigned.FORGED): 1}
     assert destination.transactions[0].content.count(b"DKIM-Signature:") == signatures
 
 

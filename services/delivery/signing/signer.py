@@ -6,6 +6,7 @@ came, and a key that was replaced meanwhile is not used.
 
 import asyncio
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from services.delivery.routing.route import find
@@ -13,17 +14,32 @@ from services.delivery.signing.arc import arc_set, next_link, our_results, resul
 from services.delivery.signing.dkim import Signed, dkim_signature
 from services.delivery.signing.keys import SigningKey, read_key
 from services.delivery.signing.names import names_to_sign
-from shared import log
+from shared import log, metrics
 from shared.config.model import Config
 from shared.errors import ConfigError
 from shared.mailauth.author import NoAuthor, author_domain
-from shared.mailauth.fields import Field, Parts, split
+from shared.mailauth.fields import Parts, split
 from shared.mailauth.signed import hash_body
 from shared.model import Action, Item, Message, Origin
 from shared.smtp.headers import starts_with_field
 
 INLINE_OCTETS = 64 * 1024
 """A message up to this size is hashed at once; a longer one in a thread."""
+
+
+class Unsigned(StrEnum):
+    """Why a message goes without a signature or a seal: in the log and in the metric."""
+
+    NO_KEY = "no key"
+    NOT_OURS = "not ours"
+    SEVERAL_AUTHORS = "several authors"
+    FORGED = "dmarc did not pass"
+    NO_HEADER = "no header"
+    LONG_HEADER = "header section too long"
+    NO_AUTHOR = "no From field"
+    MANY_FIELDS = "too many fields"
+    NO_RESULTS = "no results of ours"
+    CHAIN_OVER = "nothing may be added to its chain"
 
 
 class DkimKey(NamedTuple):
@@ -64,7 +80,7 @@ def read_keys(config: Config) -> Keys:
 
 def dkim_keys(
     keys: Keys, item: Item, author: str | NoAuthor, postmaster: str, *, forged: bool = False
-) -> tuple[DkimKey, ...]:
+) -> tuple[DkimKey, ...] | Unsigned:
     """Return the keys that sign for our own mail: those of the author's domain, else of the envelope sender's.
 
     What we generate has no sender: the postmaster's domain counts instead. A message with several From fields is not
@@ -72,15 +88,17 @@ def dkim_keys(
     if it is on its way out again from a host that we trust: a forwarder, say. `forged` tells that DMARC did not pass
     when it came.
     """
-    if item.origin is Origin.INBOUND or (isinstance(author, NoAuthor) and author.several):
-        return ()
+    if item.origin is Origin.INBOUND:
+        return Unsigned.NOT_OURS
+    if isinstance(author, NoAuthor) and author.several:
+        return Unsigned.SEVERAL_AUTHORS
     claimed = None if isinstance(author, NoAuthor) else find(keys.dkim, author)
     if forged and claimed:
-        return ()
+        return Unsigned.FORGED
     sender = item.envelope.sender or (postmaster if item.origin is Origin.GENERATED else "")
     domains = (author, sender.rpartition("@")[2].lower())
     found = (find(keys.dkim, domain) for domain in domains if not isinstance(domain, NoAuthor))
-    return next(filter(None, found), ())
+    return next(filter(None, found), Unsigned.NO_KEY)
 
 
 def was_changed(item: Item) -> bool:
@@ -98,7 +116,7 @@ class Signer:
 
     async def signed(self, message: Message, now: float) -> Message:
         """Return the message with its signatures in front, or as it is if there is nothing to sign with or for."""
-        if not self._is_signed(message.item) or not starts_with_field(message.content):
+        if not self._is_signed(message.item):
             return message
         if len(message.content) <= INLINE_OCTETS:
             prefix = self.prefix(message, now)
@@ -112,37 +130,51 @@ class Signer:
         return bool(self._keys.dkim)
 
     def prefix(self, message: Message, now: float) -> bytes:
-        """Return the fields that go in front; b"" if none do."""
+        """Return the fields that go in front; b"" if none do. Either is counted, and the second is logged."""
+        sealing = message.item.origin is Origin.INBOUND
+        made = self._fields(message, now)
+        result = made if isinstance(made, Unsigned) else "signed"
+        metrics.signatures.labels("arc" if sealing else "dkim", result).inc()
+        if not isinstance(made, Unsigned):
+            return made
+        if made is not Unsigned.NO_KEY:  # other domains' mail, as a rule
+            log.get().warning("not sealed" if sealing else "not signed", id=message.item.id, reason=str(made))
+        return b""
+
+    def _fields(self, message: Message, now: float) -> bytes | Unsigned:
+        if not starts_with_field(message.content):
+            return Unsigned.NO_HEADER
         parts = split([message.content])
         if parts is None:
-            log.get().warning("not signed", id=message.item.id, reason="its header section is too long")
-            return b""
+            return Unsigned.LONG_HEADER
         if message.item.origin is Origin.INBOUND:
-            return self._sealed(message.item, parts, now)
+            return self._sealed(parts, now)
         results = our_results(parts.fields, self._hostname)
         forged = results is not None and results_of(results, b"dmarc") != [b"pass"]
         author = author_domain(parts.fields)
         keys = dkim_keys(self._keys, message.item, author, self._postmaster, forged=forged)
-        signed = _signed(message.item, parts, now) if keys else None
-        return b"".join(dkim_signature(one.key, signed, one.valid_for) for one in keys) if signed else b""
+        if isinstance(keys, Unsigned):
+            return keys
+        signed = _signed(parts, now)
+        if isinstance(signed, Unsigned):
+            return signed
+        return b"".join(dkim_signature(one.key, signed, one.valid_for) for one in keys)
 
-    def _sealed(self, item: Item, parts: Parts, now: float) -> bytes:
+    def _sealed(self, parts: Parts, now: float) -> bytes | Unsigned:
         results = our_results(parts.fields, self._hostname)
-        chain = None if results is None else next_link(parts.fields, results)
-        if self._keys.arc is None or results is None or chain is None:
-            return b""
-        signed = _signed(item, parts, now, b"dkim-signature")
-        return arc_set(self._keys.arc, signed, results, chain) if signed else b""
+        if self._keys.arc is None or results is None:
+            return Unsigned.NO_RESULTS
+        chain = next_link(parts.fields, results)
+        if chain is None:
+            return Unsigned.CHAIN_OVER
+        signed = _signed(parts, now, b"dkim-signature")
+        return signed if isinstance(signed, Unsigned) else arc_set(self._keys.arc, signed, results, chain)
 
 
-def _signed(item: Item, parts: Parts, now: float, *besides: bytes) -> Signed | None:
+def _signed(parts: Parts, now: float, *besides: bytes) -> Signed | Unsigned:
     names = names_to_sign(parts.fields, *besides)
-    if names is None or not _has_from(parts.fields):
-        reason = "it has no From field" if names else "it has too many fields"
-        log.get().warning("not signed", id=item.id, reason=reason)
-        return None
+    if names is None:
+        return Unsigned.MANY_FIELDS
+    if not any(field.name == b"from" for field in parts.fields):
+        return Unsigned.NO_AUTHOR
     return Signed(parts.fields, names, hash_body(parts.body, relaxed=True).digest, now)
-
-
-def _has_from(fields: tuple[Field, ...]) -> bool:
-    return any(field.name == b"from" for field in fields)
