@@ -35,6 +35,8 @@ _TO_DO = {
     Kind.BLOCKED: "Remove the attachment, or make it available in another way, and send the message again.",
 }
 _COLUMNS = 78
+_LONGEST = 900
+"""Octets of what a host said, on a line of its own: RFC 5322 section 2.1.1 allows 998."""
 
 
 def printable(text: str) -> str:
@@ -88,7 +90,8 @@ def _group(kind: Kind, cause: Cause | None, group: Iterable[ReportedRecipient]) 
 def _recipient(reported: ReportedRecipient) -> list[str]:
     reply = printable(str(reported.reply))
     said = f"{printable(reported.remote_mta)} said: {reply}" if reported.remote_mta else reply
-    return [f"  {printable(reported.recipient.address)}", f"    {said[:900]}", ""]
+    cut = said.encode()[:_LONGEST].decode(errors="ignore")
+    return [f"  {printable(reported.recipient.address)}", f"    {cut}", ""]
 
 
 def _folded(text: str) -> list[str]:

@@ -77,8 +77,9 @@ def test_header_names_sender_reference_and_that_no_person_wrote_it() -> None:
     assert message["Date"].datetime.timestamp() == int(NOW)
 
 
-def test_every_line_ends_with_crlf_and_fits_rfc_5322() -> None:
-    hostile = msgspec.structs.replace(BOB, reply=Reply(550, "5.0.0", "x" * 3000 + "\r\nInjected: yes\x00\x1b"))
+@pytest.mark.parametrize("letter", ["x", "ü", "信"])
+def test_every_line_ends_with_crlf_and_fits_rfc_5322(letter: str) -> None:
+    hostile = msgspec.structs.replace(BOB, reply=Reply(550, "5.0.0", letter * 3000 + "\r\nInjected: yes\x00\x1b"))
     octets = build_report(report(recipients=(hostile,)))
     assert octets.count(b"\n") == octets.count(b"\r\n") == octets.count(b"\r")
     assert max(map(len, octets.split(b"\r\n"))) <= 998
