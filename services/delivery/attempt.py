@@ -30,6 +30,8 @@ class Attempt:
         self.open: list[Recipient] = list(envelope.recipients)
         self.doubtful = False
         """True once a host may have taken the message without saying so: no other is tried now."""
+        self.cut_off = False
+        """True if our own place at the destination was lost in the middle of it: nobody's answer."""
         self._outcomes: list[Outcome] = []
         self._failure = Outcome(self.open[0], NOTHING_TRIED, None, ours=True)
 

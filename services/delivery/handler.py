@@ -22,6 +22,9 @@ from shared.model import Item, Message, Place, Send
 from shared.smtp.reply import Reply
 from shared.split import by_destination
 
+CUT_OFF = 60.0
+"""Seconds after which an attempt is made again that ended because the connection to the broker was lost."""
+
 
 class Parts(NamedTuple):
     """What the handler works with."""
@@ -33,6 +36,13 @@ class Parts(NamedTuple):
     policy: Policy
     attempt_seconds: float
     signer: Signer
+
+
+def put_off(busy: Busy) -> Reply:
+    """Return what is said of a destination that has no place for a message."""
+    if busy.suspended is not None:
+        return Reply(451, "4.4.1", f"left alone for now, because: {busy.suspended}")
+    return Reply(451, "4.4.5", "waiting for its turn: this relay sends its destination only so much at a time")
 
 
 class Handler:
@@ -68,20 +78,26 @@ class Handler:
         loop = asyncio.get_running_loop()
         began = loop.time()
         attempt = Attempt(message.item.envelope)
+        pause = None
         try:
             async with asyncio.timeout(self._parts.attempt_seconds) as scope:
                 busy = await self._attempt(message, domain, attempt, scope)
             if busy is not None:
-                return [self._later(message, busy.seconds)]
+                if not self._must_be_told(message.item):
+                    return [self._later(message, busy.seconds)]
+                attempt.decided(put_off(busy))
+                pause = busy.seconds
         except TimeoutError:
             taken = min(loop.time() - began, self._parts.attempt_seconds)
             attempt.failed(Reply(451, "4.4.2", f"interrupted without a result after {taken:.3g} s"), None)
+            if attempt.cut_off:
+                pause = CUT_OFF * (1 + self._rng.random() / 5)
         except Exception as error:
             if len(attempt.open) == len(message.item.envelope.recipients):
                 raise  # the worker counts it, tries again, and parks it in the end
             self._log.error("attempt failed", id=message.item.id, exc_info=True)
             attempt.failed(Reply(451, "4.3.0", f"internal error ({type(error).__name__})"), None)
-        settled = settle(message, attempt.outcomes, self._parts.policy, self._clock(), self._rng.random())
+        settled = settle(message, attempt.outcomes, self._parts.policy, self._clock(), self._rng.random(), pause)
         self._tell(message.item, settled, loop.time() - began)
         return settled.sends
 
@@ -98,9 +114,14 @@ class Handler:
         over = retry.is_over(self._parts.policy.plan, item.released_at, self._clock())
         berth = await gate.enter(site_of(targets), domain, targets, anyway=over)
         if isinstance(berth, Busy):
-            return self._or_warned(berth, item, attempt)
+            return berth
         loop = asyncio.get_running_loop()
-        berth.interrupt_by(lambda: scope.reschedule(loop.time()))
+
+        def cut_off() -> None:
+            attempt.cut_off = True
+            scope.reschedule(loop.time())
+
+        berth.interrupt_by(cut_off)
         try:
             if found.failure is not None:
                 attempt.failed(found.failure, None)
@@ -110,14 +131,10 @@ class Handler:
             gate.leave(berth, attempt.outcomes)
         return None
 
-    def _or_warned(self, busy: Busy, item: Item, attempt: Attempt) -> Busy | None:
-        """Count the wait for a host that does not answer as an attempt where a report of the delay is due."""
+    def _must_be_told(self, item: Item) -> bool:
+        """Tell whether a report of the delay is due, which a destination without a place does not put off."""
         plan = self._parts.policy.plan
-        due = retry.delay_is_due(plan, item.released_at, self._clock(), reported=item.delay_reported)
-        if busy.suspended is None or not due:
-            return busy
-        attempt.decided(Reply(451, "4.4.1", f"left alone for now, because: {busy.suspended}"))
-        return None
+        return retry.delay_is_due(plan, item.released_at, self._clock(), reported=item.delay_reported)
 
     def _tell(self, item: Item, settled: Settled, seconds: float) -> None:
         for outcome, result in settled.finished:

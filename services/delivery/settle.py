@@ -58,14 +58,24 @@ class _Case(NamedTuple):
         return self.message.item
 
 
-def settle(message: Message, outcomes: Sequence[Outcome], policy: Policy, now: float, jitter: float) -> Settled:
-    """Decide for every recipient of an item; every one of them is in `outcomes` once."""
+def settle(
+    message: Message,
+    outcomes: Sequence[Outcome],
+    policy: Policy,
+    now: float,
+    jitter: float,
+    pause: float | None = None,
+) -> Settled:
+    """Decide for every recipient of an item; every one of them is in `outcomes` once.
+
+    `pause`: when to try again, in seconds, if it was for us that no host was asked: that ends no lifetime.
+    """
     item = message.item
     tried = item.tried(_history(outcomes, now))
     by = {result: [outcome for outcome in outcomes if outcome.result is result] for result in Result}
     deferred, failed = by[Result.TEMPORARY], by[Result.PERMANENT]
     age = retry.Age(item.released_at, item.attempt, warns=not item.delay_reported and bool(_to_warn(item, deferred)))
-    again = retry.next_try(policy.plan, age, now, jitter)
+    again = retry.next_try(policy.plan, age, now, jitter) if pause is None else now + pause
     if again is None and not any(outcome.host for outcome in outcomes):
         last_at = max(item.released_at, item.history[-1].at if item.history else 0.0)
         again = retry.once_more(policy.plan, last_at, now)

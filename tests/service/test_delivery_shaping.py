@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from services.delivery.handler import CUT_OFF
+from services.delivery.shaping.booking import LATEST
 from services.delivery.shaping.circuit import FAILURES, FIRST_WAIT
 from services.delivery.shaping.pace import START
+from shared.broker.local_slots import LocalSlot, LocalSlots
 from shared.config.model import Destination
 from shared.config.units import Duration
 from shared.model import Place, Send
@@ -145,8 +148,60 @@ async def test_a_delay_is_reported_though_the_host_is_left_alone(world: World) -
         again(await world.deliver(message(BOB)))
     world.now = ACCEPTED_AT + 4000
     sends = await world.deliver(message(BOB))
+    assert told_of_the_delay(world, sends) <= FIRST_WAIT * 1.2
+
+
+async def test_a_delay_is_reported_though_there_is_no_place(world: World) -> None:
+    """What waits behind others for hours is late, too; after the report it keeps its turn."""
+    world.configure(per_destination=1, delay_warning=Duration(3600))
+    server = at_one_site(world, "example.net")
+    slot = await world.slots.take("provider.example", 1, lambda: None)
+    assert slot is not None
+    untouched(await world.deliver(message(BOB)))
+    world.now = ACCEPTED_AT + 100_000
+    sends = await world.deliver(message(BOB))
+    assert told_of_the_delay(world, sends) <= LATEST
+    assert b"Status: 4.4.5" in sends[0].message.content
+    (send,) = await world.deliver(later := again(sends))
+    assert send.message.item.attempt == later.item.attempt
+    await slot.release()
+    assert server.sessions == 0
+
+
+def told_of_the_delay(world: World, sends: Sequence[Send]) -> float:
+    """Return in how many seconds the item comes back, of which a delay is reported."""
+    report, send = sends
+    assert b"Action: delayed" in report.message.content
     assert again(sends).item.delay_reported
-    assert len(sends) == 2
+    assert send.message.item.not_before is not None
+    return send.message.item.not_before - world.now
+
+
+class Losing(LocalSlots):
+    """Slots that can be lost, as with a connection to RabbitMQ."""
+
+    lose: Callable[[], None]
+
+    async def take(self, site: str, limit: int, on_loss: Callable[[], None]) -> LocalSlot | None:
+        self.lose = on_loss
+        return await super().take(site, limit, on_loss)
+
+
+@pytest.mark.parametrize("age", [0, 90_000])
+async def test_a_place_lost_in_the_middle_ends_no_life(world: World, age: float) -> None:
+    """The last attempt is one that a host has answered, or could have."""
+    world.slots = slots = Losing()
+    server = at_one_site(world, "example.net", script={".": [Hang(), "450 4.2.0 later"]})
+    world.now = ACCEPTED_AT + age
+    attempt = asyncio.create_task(world.deliver(message(BOB)))
+    await until(lambda: "DATA" in server.commands)
+    slots.lose()
+    sends = await attempt
+    later = again(sends)
+    assert "interrupted" in later.item.history[-1].text
+    assert CUT_OFF <= (sends[-1].message.item.not_before or 0) - world.now <= CUT_OFF * 1.2
+    (send,) = [each for each in await world.deliver(later) if b"Action: delayed" not in each.message.content]
+    assert (b"4.4.7" in send.message.content) is (age > 0)
 
 
 async def test_everything_given_back_when_all_is_done(world: World) -> None:

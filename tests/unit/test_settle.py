@@ -141,6 +141,20 @@ def test_nothing_is_given_up_by_a_try_that_asked_nobody_after_an_absence() -> No
     assert b"Action: failed" in asked.message.content
 
 
+@pytest.mark.parametrize("age", [0, 999, 1000, 10_000, 1e6])
+def test_what_was_not_tried_for_our_sake_is_not_given_up(age: float) -> None:
+    item = Item(
+        id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        envelope=Envelope(sender="a@example.org", recipients=(BOB,)),
+        origin=Origin.TRUSTED,
+        accepted_at=T,
+    )
+    outcomes = [Outcome(BOB, LOST, None, ours=True)]
+    sends = settle(Message(item, b"\r\n"), outcomes, POLICY, T + age, 0.5, pause=7).sends
+    assert sends[-1].message.item.not_before == T + age + 7
+    assert [b"Action: delayed" in send.message.content for send in sends] == [True] * (age >= 1000) + [False]
+
+
 def test_reports_of_one_message_have_ids_of_their_own() -> None:
     sends = decide((SUCCESS, OK), (BOB, NO), (EVE, LATER), age=1000).sends
     assert len({send.message.item.id for send in sends}) == len(sends) == 4
