@@ -5,6 +5,8 @@ import os
 import dns.exception
 import dns.resolver
 
+from shared.dns.exchange import NotRecursive
+
 
 def reason(error: Exception) -> str:
     """Return what each name server did, each kind of it once."""
@@ -22,4 +24,6 @@ def _word(what: object) -> str:
         return os.strerror(what.errno)
     if isinstance(what, EOFError):
         return "connection closed"
+    if isinstance(what, NotRecursive):
+        return "the name server does not recurse"
     return f"malformed answer ({type(what).__name__})"

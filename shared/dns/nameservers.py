@@ -9,6 +9,7 @@ import dns.exception
 import dns.message
 import dns.nameserver
 
+from shared.dns.exchange import over_tcp, over_udp
 from shared.errors import ConfigError
 
 QUIET_TRIES = 3
@@ -38,9 +39,10 @@ class Nameserver(dns.nameserver.Do53Nameserver):
         return self._unanswered >= QUIET_TRIES and self._clock() - self._since < QUIET_SECONDS
 
     async def async_query(self, *args: Any, **kwargs: Any) -> dns.message.Message:
-        """Ask it, as dnspython does, and remember whether it answered."""
+        """Ask it, as dnspython's resolver does, and remember whether it answered."""
+        exchange = over_tcp if kwargs["max_size"] else over_udp
         try:
-            answer = await super().async_query(*args, **kwargs)
+            answer = await exchange(args[0], self.address, self.port, kwargs["timeout"])
         except (dns.exception.Timeout, OSError):
             self._unanswered += 1
             self._since = self._clock()

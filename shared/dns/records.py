@@ -8,11 +8,14 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TLSA
 import dns.rdtypes.ANY.TXT
 
+from shared.dns.exchange import unreadable
 from shared.dns.port import AddressAnswer, Mx, Status, Tlsa
 
 Record = Mx | Tlsa | str | bytes
@@ -24,6 +27,10 @@ NEGATIVE_SECONDS = 3600
 """The longest that an answer holds, whatever its TTL says (RFC 2308 section 5: one to three hours for a denial)."""
 ENTRY_WEIGHT, RECORD_WEIGHT = 600, 300
 """Octets that an answer and each of its records cost besides its message; 2 of them may stand for a name of 250."""
+
+
+_NONE = (255, 255, 255)
+"""What stands for the usage, selector and matching type of a TLSA record that has none: it means nothing to anybody."""
 
 
 class Found(NamedTuple):
@@ -81,15 +88,32 @@ def read(message: dns.message.QueryMessage, kind: str, now: float, *, trusted: b
     chain = message.resolve_chaining()
     secure = trusted and bool(message.flags & dns.flags.AD)
     canonical, octets = host(chain.canonical_name), len(message.wire or b"")
-    rrset = chain.answer
-    if rrset is None:
+    records = tuple(map(_READERS[kind], chain.answer or ()))
+    if kind == "TLSA":
+        records += _unusable(message, chain.canonical_name)
+    if not records:
+        _refuse_others(message, kind)
         status = Status.NO_NAME if message.rcode() == dns.rcode.NXDOMAIN else Status.NO_DATA
         until = now + max(LEAST_SECONDS, min(chain.minimum_ttl, NEGATIVE_SECONDS))
         return Found(status, (), f"{kind} of {canonical}: {status}", secure, canonical, until)
-    records = tuple(map(_READERS[kind], rrset))
     until = now + max(LEAST_SECONDS, min(chain.minimum_ttl, POSITIVE_SECONDS))
     weight = ENTRY_WEIGHT + octets + RECORD_WEIGHT * len(records)
     return Found(Status.FOUND, records, "", secure, canonical, until, weight)
+
+
+def _unusable(message: dns.message.QueryMessage, name: dns.name.Name) -> tuple[Tlsa, ...]:
+    """Return TLSA records of a length that cannot be: by themselves, too, they demand TLS (RFC 7672 section 2.2)."""
+    kind = unreadable(dns.rdatatype.TLSA)
+    rrset = message.get_rrset(message.answer, name, dns.rdataclass.IN, kind) or ()
+    octets = [cast("dns.rdata.GenericRdata", data).data for data in rrset]
+    return tuple(Tlsa(data[0], data[1], data[2], data[3:]) if len(data) > 2 else Tlsa(*_NONE, data) for data in octets)
+
+
+def _refuse_others(message: dns.message.QueryMessage, kind: str) -> None:
+    """Raise FormError if there are records of a type after all, of other names, or none that can be read."""
+    asked = dns.rdatatype.from_text(kind)
+    if any(rrset.rdtype in (asked, unreadable(asked), unreadable(dns.rdatatype.CNAME)) for rrset in message.answer):
+        raise dns.exception.FormError
 
 
 def addresses(found: Found) -> AddressAnswer:

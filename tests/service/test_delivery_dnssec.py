@@ -12,6 +12,7 @@ from tests.support.dnssec import Dnssec
 ROOT = trustme.CA()
 GOOD, STRANGER = ROOT.issue_cert("mx.example.net"), trustme.CA().issue_cert("mx.example.net")
 RIGHT, WRONG = (zone_form(tlsa(chain_of(leaf)[0], 3, 1, 1)) for leaf in (GOOD, STRANGER))
+SHORT = RIGHT[:-2]
 AUTHORITY = zone_form(tlsa(der(ROOT), 2, 0, 0))
 
 
@@ -32,6 +33,9 @@ CASES = [
     Case("example.net", "mx.example.net", WRONG, True, "454 4.7.5 mx.example.net is not trusted"),
     Case("example.net", "mx.example.net", RIGHT, False, "454 4.7.4 mx.example.net offers no STARTTLS"),
     Case("example.net", "mx.example.net", RIGHT, True, "451 4.7.5 no answer about the TLSA records", forged=True),
+    # a digest cut short is no record to go by, but says that there is TLS
+    Case("example.net", "mx.example.net", SHORT, True, "tls"),
+    Case("example.net", "mx.example.net", SHORT, False, "454 4.7.4 mx.example.net offers no STARTTLS"),
     # a signed MX of an unsigned domain, and the other way round
     Case("plain.test", "mx.example.net", WRONG, True, "tls"),
     Case("plain.test", "mx.example.net", RIGHT, False, "clear"),

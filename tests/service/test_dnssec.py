@@ -19,6 +19,8 @@ RECORDS = {
     "example.net": {"MX": ["10 mx.example.net."], "A": ["192.0.2.9"]},
     "mx.example.net": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]},
     "_25._tcp.mx.example.net": {"TLSA": [EE]},
+    "odd.example.net": {"A": ["192.0.2.5"]},
+    "_25._tcp.odd.example.net": {"TLSA": [EE, "3 1 1 0b0b", "3 1 2 " + "0c" * 32]},
     "alias.example.net": {"CNAME": ["mx.example.net."]},
     "bare.example.net": {"A": ["192.0.2.2"]},
     "away.example.net": {"CNAME": ["mx.plain.test."]},
@@ -99,6 +101,12 @@ async def test_hosts_and_their_base_domains(
 async def test_which_tlsa_records_count(resolver: DnsResolver, host: str, status: Status, base: str) -> None:
     found = await records_of(resolver, (await resolver.addresses(host)).bases, 25)
     assert (found.status, found.base) == (status, base)
+
+
+async def test_tlsa_records_of_wrong_lengths_take_none_with_them(resolver: DnsResolver) -> None:
+    found = await records_of(resolver, ("odd.example.net",), 25)
+    assert found.status is Status.FOUND
+    assert {(record.matching, len(record.data)) for record in found.records} == {(1, 32), (1, 2), (2, 32)}
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,17 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
 LATE_SECONDS = 1.5
 
 Zone = dict[str, dict[str, list[str]]]
-"""Name without trailing dot -> type -> records in zone file form. A name that is absent is NXDOMAIN, a type NODATA."""
+"""Name without trailing dot -> type -> records in zone file form. A name that is absent is NXDOMAIN, a type NODATA.
+
+A record in the form of RFC 3597, `\\# 2 0a0b`, is sent as these octets, whatever its type."""
 
 
 class Fault(StrEnum):
@@ -51,6 +55,12 @@ class Fault(StrEnum):
     """TC over UDP; over TCP half the answer and silence."""
     CLOSED = "closed"
     """TC over UDP; over TCP the end."""
+    ALWAYS_TRUNCATED = "always truncated"
+    """TC and nothing else over UDP and TCP."""
+    REFERRAL = "referral"
+    """The name servers of the zone, as one says that looks nothing up."""
+    OTHER_NAME = "other name"
+    """The records, but of another name."""
 
 
 class DnsServer:
@@ -106,10 +116,14 @@ class DnsServer:
         response = dns.message.make_response(query)
         if fault in {Fault.SERVFAIL, Fault.REFUSED}:
             response.set_rcode(dns.rcode.from_text(fault.value.upper()))
-        elif fault in _TRUNCATING and transport == "udp":
+        elif fault is Fault.ALWAYS_TRUNCATED or (fault in _TRUNCATING and transport == "udp"):
             response.flags |= dns.flags.TC
+        elif fault is Fault.REFERRAL:
+            response.authority.append(dns.rrset.from_text(question.name, self.ttl, "IN", "NS", "ns.example."))
         else:
             self._answer(response, name, kind)
+        if fault is Fault.OTHER_NAME:
+            response.answer = [_renamed(rrset) for rrset in response.answer]
         if transport == "udp":
             answer = _datagram(response, query)
             return [b"garbage", *_forged(answer, query), answer] if fault is Fault.STRAY else [answer]
@@ -143,7 +157,7 @@ class DnsServer:
             if records is None or found is None or not records[found]:
                 self._deny(response, name)
                 break
-            response.answer.append(dns.rrset.from_text(name + ".", self.ttl, "IN", found, *records[found]))
+            response.answer.append(_rrset(name, self.ttl, found, records[found]))
             if found == kind:
                 break
             name = records["CNAME"][0].rstrip(".").lower()
@@ -167,6 +181,22 @@ class DnsServer:
         for server in (self._udp, self._tcp):
             server.shutdown()
             server.server_close()
+
+
+def _rrset(name: str, ttl: int, kind: str, records: list[str]) -> dns.rrset.RRset:
+    """Return records, those with octets of their own among them in their places."""
+    rrset = dns.rrset.RRset(dns.name.from_text(name), dns.rdataclass.IN, dns.rdatatype.from_text(kind))
+    for text in records:
+        if text.startswith("\\# "):
+            octets = bytes.fromhex("".join(text.split()[2:]))
+            rrset.add(dns.rdata.GenericRdata(rrset.rdclass, rrset.rdtype, octets), ttl)
+        else:
+            rrset.add(dns.rdata.from_text("IN", kind, text), ttl)
+    return rrset
+
+
+def _renamed(rrset: dns.rrset.RRset) -> dns.rrset.RRset:
+    return dns.rrset.from_rdata_list(dns.name.from_text("other.example"), rrset.ttl, list(rrset))
 
 
 _TRUNCATING = {Fault.TRUNCATED, Fault.CUT, Fault.HALF, Fault.CLOSED}

@@ -271,13 +271,24 @@ def test_a_literal_is_its_address(domain: str, expected: str) -> None:
         ("[x-tag:what]", "5.1.2"),
         ("[]", "5.1.2"),
         ("[1.2.3]", "5.1.2"),
+        ("[IPv6:2606::1%1]", "5.1.2"),
+        ("[IPv6:]", "5.1.2"),
+        ("[IPv6:1:2:3:4:5:6:7:8:9]", "5.1.2"),
+        ("[IPv6:::1]", "5.4.4"),
+        ("[IPv6:::ffff:203.0.113.9]", "5.4.6"),
+        ("[010.8.8.8]", "5.1.2"),
+        ("[0x8080808]", "5.1.2"),
+        ("[134744072]", "5.1.2"),
     ],
 )
 def test_why_a_literal_is_none(domain: str, expected: str) -> None:
     assert status(literal(domain, RULES)) == expected
 
 
-@pytest.mark.parametrize(("host", "yes"), [("192.0.2.1", True), ("::1", True), ("mx.test", False), ("", False)])
+@pytest.mark.parametrize(
+    ("host", "yes"),
+    [("192.0.2.1", True), ("::1", True), ("2606::1%1", False), ("1.2.3", False), ("mx.test", False), ("", False)],
+)
 def test_addresses_are_told_from_names(host: str, yes: bool) -> None:
     assert is_address(host) is yes
 

@@ -142,10 +142,10 @@ def literal(domain: str, rules: Rules) -> Chosen | Reply:
     """Return the one address of a domain in the form "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3)."""
     text = domain.removeprefix("[").removesuffix("]")
     prefix, _, rest = text.partition(":")
-    try:
-        address = str(ipaddress.ip_address(rest if prefix.lower() == "ipv6" else text))
-    except ValueError:
+    text = rest if prefix.lower() == "ipv6" else text
+    if not is_address(text):
         return Reply(550, "5.1.2", f"{domain} is not an address we know")
+    address = str(ipaddress.ip_address(text))
     return select(domain, (Exchange(Mx(0, address), AddressAnswer(Status.FOUND, (address,))),), rules)
 
 
@@ -167,12 +167,12 @@ def is_public(address: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
-    """Tell an IP address from a name."""
+    """Tell an IP address from a name. One with a zone (RFC 4007) is neither: it would be ours, and not look like it."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return False
-    return True
+    return "%" not in host
 
 
 @lru_cache(maxsize=4096)
