@@ -79,3 +79,21 @@ async def test_an_address_that_is_not_ours_is_a_failure_that_may_pass(world: Wor
     assert recipient.last.code == 451
     assert "from 192.0.2.77: " in recipient.last.text
     assert server.sessions == 0
+
+
+async def test_an_ipv6_address_that_is_not_ours_leaves_ipv4(world: World) -> None:
+    server = world.server()
+    world.configure(source_address=world.address(200), source_address_v6="2001:db8::77")
+    world.mx("example.net", (10, server))
+    world.dns.zone["mx1.example.net"]["AAAA"] = ["::1"]
+    assert await world.deliver(message(BOB)) == ()
+    assert [transaction.peer for transaction in server.transactions] == [world.address(200)]
+
+
+async def test_a_hosted_domains_next_hop_has_its_own(world: World) -> None:
+    server = world.server()
+    hop = f"smtp://{server.host}:{server.port}?source={world.address(203)}&helo=in.example.org"
+    world.configure(helo="out.example.org", relay={"hosted": {"example.net": hop}})
+    assert await world.deliver(message(BOB)) == ()
+    assert hello(server) == ["EHLO in.example.org"]
+    assert [transaction.peer for transaction in server.transactions] == [world.address(203)]
