@@ -129,6 +129,40 @@ async def test_a_name_server_failure_is_tried_again(world: World, name: str) -> 
     assert len(server.transactions) == 1
 
 
+async def test_a_domain_denied_for_mx_does_not_exist_whatever_address_it_has(world: World) -> None:
+    """RFC 5321 section 5.1: reported as an error, not made an implicit MX."""
+    server = world.server()
+    world.dns.zone["example.net"] = {"A": [server.host]}
+    world.dns.fail("example.net", Fault.NXDOMAIN, kind="MX")
+    assert b"Status: 5.1.2" in report_in(list(await world.deliver(message(BOB))))
+    assert server.sessions == 0
+
+
+@pytest.mark.parametrize("fault", [Fault.REFERRAL, Fault.OTHER_NAME, Fault.ALWAYS_TRUNCATED])
+async def test_an_answer_that_is_none_is_no_reason_to_use_the_domain_itself(world: World, fault: Fault) -> None:
+    server, other = world.server(), world.server()
+    world.mx("example.net", (10, server))
+    world.dns.zone["example.net"]["A"] = [other.host]
+    world.dns.fail("example.net", fault, kind="MX")
+    later = again(await world.deliver(message(BOB)))
+    assert later.item.envelope.recipients[0].last is not None
+    assert later.item.envelope.recipients[0].last.enhanced == "4.4.3"
+    assert (server.sessions, other.sessions) == (0, 0)
+
+
+async def test_mx_records_that_cannot_be_read_hide_no_host(world: World) -> None:
+    server = world.server()
+    world.mx("example.net", (10, server))
+    world.dns.zone["example.net"]["MX"] += [
+        "\\# 3 000500",
+        "0 .",
+        "\\# 4 00010361",
+        "\\# 13 0001093132372e302e302e3100",
+    ]
+    assert await world.deliver(message(BOB)) == ()
+    assert len(server.transactions) == 1
+
+
 async def test_the_next_host_is_tried_when_dns_does_not_answer_for_the_best(world: World) -> None:
     server = world.server()
     world.mx("example.net", (10, server), (20, server))

@@ -2,9 +2,11 @@
 
 import asyncio
 import resource
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -348,6 +350,42 @@ async def test_answers_to_nobodys_question_are_not_taken(server: DnsServer, reso
     answer = await resolver.mx("example.org")
     assert sorted(answer.records) == [Mx(10, "mx1.example.org"), Mx(20, "mx2.example.org")]
     assert server.asked("example.org") == 1
+
+
+class Forged(asyncio.DatagramProtocol):
+    """Answers each question after somebody else has, who knows what was asked."""
+
+    def __init__(self, server: DnsServer, liar: DnsServer) -> None:
+        self._server, self._liar = server, liar
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        (lie,), (answer,) = self._liar.respond(data, "udp"), self._server.respond(data, "udp")
+        with socket.socket(self._transport.get_extra_info("socket").family, socket.SOCK_DGRAM) as other:
+            other.sendto(lie or b"", address)
+        self._transport.sendto(answer or b"", address)
+
+
+@pytest.mark.parametrize(("host", "written"), [("127.0.0.1", "127.0.0.1:{}"), ("::1", "[0:0::1]:{}")])
+async def test_an_answer_from_elsewhere_is_not_taken(server: DnsServer, host: str, written: str) -> None:
+    liar = DnsServer({"bare.example.org": {"A": ["192.0.2.66"]}})
+    with liar:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Forged(server, liar), local_addr=(host, 0)
+        )
+        resolver = DnsResolver((written.format(transport.get_extra_info("sockname")[1]),))
+        try:
+            assert (await resolver.ipv4("bare.example.org")).addresses == ("192.0.2.3",)
+        finally:
+            transport.close()
+    assert liar.asked("bare.example.org", "A") == server.asked("bare.example.org", "A") == 1
+
+
+async def test_a_name_denied_for_one_family_may_have_the_other(server: DnsServer, resolver: DnsResolver) -> None:
+    server.fail("bare.example.org", Fault.NXDOMAIN, kind="AAAA")
+    assert (await resolver.addresses("bare.example.org")).addresses == ("192.0.2.3",)
 
 
 async def test_a_late_answer_is_asked_for_again(server: DnsServer) -> None:

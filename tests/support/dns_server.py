@@ -39,6 +39,8 @@ class Fault(StrEnum):
 
     SERVFAIL = "servfail"
     REFUSED = "refused"
+    NXDOMAIN = "nxdomain"
+    """As some that balance load say for types they know nothing of (RFC 4074 section 4.2)."""
     SILENT = "silent"
     """No answer over UDP or TCP."""
     TRUNCATED = "truncated"
@@ -114,7 +116,7 @@ class DnsServer:
         if fault is Fault.LATE:
             time.sleep(LATE_SECONDS)
         response = dns.message.make_response(query)
-        if fault in {Fault.SERVFAIL, Fault.REFUSED}:
+        if fault in {Fault.SERVFAIL, Fault.REFUSED, Fault.NXDOMAIN}:
             response.set_rcode(dns.rcode.from_text(fault.value.upper()))
         elif fault is Fault.ALWAYS_TRUNCATED or (fault in _TRUNCATING and transport == "udp"):
             response.flags |= dns.flags.TC

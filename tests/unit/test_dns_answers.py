@@ -57,6 +57,8 @@ def test_a_wrong_name_server_is_named_with_the_remedy(text: str) -> None:
         (V6, V4, AddressAnswer(Status.FOUND, ("2001:db8::1", "192.0.2.1"))),
         (NO_DATA, V4, V4),
         (FAILED, V4, V4),
+        (NO_NAME, V4, V4),
+        (V6, NO_NAME, V6),
         (V6, FAILED, V6),
         (NO_DATA, NO_DATA, NO_DATA),
         (NO_DATA, FAILED, FAILED),
