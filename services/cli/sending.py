@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.delivery.routing.route import NextHop, compile_routes, default_source
+from services.delivery.routing.route import compile_routes, default_source
 from services.delivery.routing.source import Source
 from services.delivery.security.contexts import Contexts
 from services.delivery.signing.keys import SigningKey
@@ -35,8 +35,7 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     routes, default = compile_routes(config), default_source(config)
     for table, section in ((routes.hosted, "relay.hosted"), (routes.static, "delivery.route")):
         for domain, hops in table.items():
-            sources = (hop.source for hop in hops if isinstance(hop, NextHop))
-            found = (address for source in sources for address in (source.v4, source.v6) if address)
+            found = (address for hop in hops for address in (hop.source.v4, hop.source.v6) if address)
             yield from ((address, f'{section}."{domain}"') for address in found)
     yield from ((address, key) for address, key in _keys(default) if address)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from shared.config.findings import Check, Facts, Problem, Severity
 from shared.config.model import Config, Hosted, Mode
-from shared.config.next_hop import asked
+from shared.config.next_hop import asked, is_mx
 from shared.config.openings import OPENINGS
 from shared.config.screener_rules import flaws
 
@@ -34,7 +34,7 @@ def _hosted(config: Config, _: Facts) -> Iterator[Problem]:
             yield Problem(Severity.ERROR, key, reason, "name the domains you host")
         elif public and name != "localhost":
             yield Problem(Severity.WARNING, key, "looks like a top-level domain", "write the whole domain")
-        if "mx" in _hops(entry) and not config.relay.own_addresses:
+        if any(map(is_mx, _hops(entry))) and not config.relay.own_addresses:
             reason = 'next hop "mx" needs relay.own_addresses, or mail may loop back to this relay'
             yield Problem(Severity.ERROR, key, reason, "list the addresses under which MX records name this relay")
         if isinstance(entry, Hosted) and entry.verify != "off" and not any(map(asked, entry.next_hop)):

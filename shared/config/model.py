@@ -299,7 +299,8 @@ class Delivery(Section, frozen=True):
     )
     allow_private_destinations: bool = False
     route: dict[RouteDomain, RouteUrl] = {}
-    """Domain (or ".example.org", or "*") = "smtp://user@host:port", "smtps://...", "lmtp://host:port", "lmtp:///path"."""
+    """Domain (or ".example.org", or "*") = "smtp://user@host:port", "smtps://...", "lmtp://host:port",
+    "lmtp:///path", or "mx"."""
     route_passwords: dict[RouteDomain, Secret] = {}
     """Password of a route's user, by the route's domain; also a table of files, `route_passwords_file`."""
     source_address: Ipv4Address | None = None

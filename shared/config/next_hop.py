@@ -1,4 +1,4 @@
-"""Next hops in sluice.toml: "host:port", "[address]:port", "mx", or a URL with options. Pure.
+"""Next hops in sluice.toml: "host:port", "[address]:port", "mx" or "mx?options", or a URL with options. Pure.
 
 A check returns the text, or raises ValueError with the reason; delivery reads the rest of a URL when it starts.
 """
@@ -18,8 +18,15 @@ _FILES = frozenset({"ca", "cert", "key"})
 """The options of a URL that name files: authorities, a certificate of ours and its key."""
 
 
+def is_mx(text: str) -> bool:
+    """Tell whether DNS is to name the hosts, with options or without."""
+    return text.partition("?")[0].lower() == "mx"
+
+
 def route_url(text: str) -> str:
-    """Return the URL of a static route; its password stands in route_passwords."""
+    """Return the URL of a static route, or "mx"; its password stands in route_passwords."""
+    if is_mx(text):
+        return f"mx{text[2:]}"
     url = split_url(text, ("smtp", "smtps", "lmtp"), _EXAMPLE)
     if url.password is not None:
         raise ValueError(
@@ -32,8 +39,8 @@ def route_url(text: str) -> str:
 
 def next_hop(text: str) -> str:
     """Return where a hosted domain's mail goes; the port is 25 unless given. Users are for `delivery.route`."""
-    if text.lower() == "mx":
-        return "mx"
+    if is_mx(text):
+        return route_url(text)
     if "://" in text:
         if urlsplit(route_url(text)).username is not None:
             raise ValueError("the URL holds a user: of a hosted domain's next hops none authenticates us")
@@ -61,7 +68,7 @@ def host_of(text: str) -> Address | None:
 
     A URL without a port has the port of SMTP: whoever looks only for the host need not know the others.
     """
-    if text == "mx":
+    if is_mx(text):
         return None
     if "://" not in text:
         return parse_address(text, SMTP_PORT)

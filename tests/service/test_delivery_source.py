@@ -97,3 +97,14 @@ async def test_a_hosted_domains_next_hop_has_its_own(world: World) -> None:
     assert await world.deliver(message(BOB)) == ()
     assert hello(server) == ["EHLO in.example.org"]
     assert [transaction.peer for transaction in server.transactions] == [world.address(203)]
+
+
+async def test_mail_by_mx_to_one_domain_has_its_own(world: World) -> None:
+    server = world.server()
+    for domain in ("example.net", "example.com"):
+        world.mx(domain, (10, server))
+    world.configure(helo="out.example.org", route={"example.net": f"mx?source={world.address(204)}&helo=a.example.org"})
+    for recipient in (BOB, "bob@example.com"):
+        assert await world.deliver(message(recipient)) == ()
+    assert hello(server) == ["EHLO a.example.org", "EHLO out.example.org"]
+    assert [transaction.peer for transaction in server.transactions] == [world.address(204), "127.0.0.1"]

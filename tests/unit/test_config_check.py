@@ -152,6 +152,7 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
     (relay(hosted={"example.org": "h", ".co.uk": "h"}), Severity.ERROR, 'relay.hosted.".co.uk"', "under .co.uk"),
     (relay(hosted={"example.org": "h", "com": "h"}), Severity.WARNING, 'relay.hosted."com"', "a top-level domain"),
     (relay(hosted={"example.org": "mx"}), Severity.ERROR, 'relay.hosted."example.org"', "needs relay.own_addresses"),
+    (relay(hosted={"example.org": "mx?helo=a.example"}), Severity.ERROR, 'relay.hosted."example.org"', "own_addresses"),
     (relay(hosted={"example.org": ("h", "mx")}), Severity.ERROR, 'relay.hosted."example.org"', "own_addresses"),
     (
         relay(hosted={"example.org": Hosted(next_hop=("mx",))}),

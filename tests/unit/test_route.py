@@ -92,6 +92,9 @@ def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
         "smtp://host?source=192.0.2.5,192.0.2.6",
         "smtp://host?source=192.0.2.5,",
         "smtp://host?source=",
+        "mx?source=",
+        "mx?tls=verify",
+        "mx?helo",
         "smtp://host?source=0.0.0.0",
         "smtp://host?source=224.0.0.1",
         "smtp://host?helo=",
@@ -161,6 +164,12 @@ def test_the_star_takes_all_that_has_no_route_of_its_own() -> None:
     assert routes.hops("[192.0.2.1]") == (NextHop("smart", 25, route="*"),)
 
 
+def test_a_domain_may_be_left_out_of_a_smarthosts() -> None:
+    routes = compile_routes(Config(delivery=Delivery(port=2525, route={"*": "smtp://smart", ".example": "mx"})))
+    assert routes.hops("five.example") == (ByMx(2525),)
+    assert routes.hops("five.test") == (NextHop("smart", 25, route="*"),)
+
+
 def test_a_user_needs_a_password() -> None:
     with pytest.raises(ConfigError, match=r'route_passwords\."example.net"'):
         compile_routes(Config(delivery=Delivery(route={"example.net": "smtp://me@smart"})))
@@ -174,6 +183,8 @@ DEFAULT = Source("192.0.2.1", "2001:db8::1", "out.example.org")
     [
         ("smart", DEFAULT),
         ("mx", DEFAULT),
+        ("mx?source=192.0.2.5&helo=b.example", Source("192.0.2.5", "2001:db8::1", "b.example")),
+        ("mx?", DEFAULT),
         ("smtp://smart", DEFAULT),
         ("smtp://smart?source=192.0.2.5", Source("192.0.2.5", "2001:db8::1", "out.example.org")),
         ("smtp://smart?source=2001:DB8::0:5", Source("192.0.2.1", "2001:db8::5", "out.example.org")),

@@ -20,6 +20,7 @@ from services.delivery.routing.mx import (
     select,
 )
 from services.delivery.routing.route import ByMx, NextHop, Routes, find, parse_hop
+from shared.config.next_hop import is_mx
 from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
 from shared.errors import ConfigError
 from shared.smtp.reply import Reply
@@ -72,7 +73,7 @@ def test_any_text_is_a_next_hop_or_an_error_of_ours(text: str) -> None:
         hop = parse_hop(text, "delivery.route.example.org", DEFAULT)
     except ConfigError:
         return
-    assert text == "mx" or (isinstance(hop, NextHop) and hop.host and 0 < hop.port < 65536)
+    assert isinstance(hop, ByMx) if is_mx(text) else (isinstance(hop, NextHop) and hop.host and 0 < hop.port < 65536)
 
 
 @effort(200)

@@ -7,12 +7,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from services.delivery.routing.source import Source, parse_source
 from shared.config.model import Config, Hosted
+from shared.config.next_hop import is_mx
 from shared.config.tls_policy import Policy, Tls, parse_policy
 from shared.errors import ConfigError
 
@@ -116,12 +117,14 @@ def _next_hops(value: str | tuple[str, ...] | Hosted) -> tuple[str, ...]:
 def parse_hop(text: str, key: str, default: ByMx, *, route: str | None = None) -> Hop:
     """Read "mx", "host:port", "[address]:port" or an smtp://, smtps:// or lmtp:// URL. Raise ConfigError naming `key`.
 
-    A URL may have a user, never a password, and `?tls=POLICY&ca=FILE&cert=FILE&key=FILE&source=ADDRESS&helo=NAME`. A
-    user or smtps:// means `verify` unless it says otherwise: a password is not for whoever answers.
+    A URL may have a user, never a password, and `?tls=POLICY&ca=FILE&cert=FILE&key=FILE&source=ADDRESS&helo=NAME`;
+    "mx" only the last two, since TLS to MX hosts is a matter of `delivery.tls_policy`. A user or smtps:// means
+    `verify` unless it says otherwise: a password is not for whoever answers.
     """
-    if text == "mx":
-        return default
     try:
+        if is_mx(text):
+            options = _options(text.partition("?")[2], _OF_SOURCE)
+            return ByMx(default.port, parse_source(options.get("source"), options.get("helo"), default.source))
         if "://" in text:
             return _from_url(text, route, default.source)
         host, number = _host_and_port(text, PORTS["smtp"])
@@ -147,7 +150,7 @@ def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     implicit = url.scheme == "smtps"
     host, number = _host_and_port(url.netloc.rpartition("@")[2], PORTS[url.scheme])
     user = unquote(url.username) if url.username else None
-    options = _options(url)
+    options = _options(url.query, _OPTIONS)
     unsaid = Policy(Tls.VERIFY) if implicit or user else None
     tls = parse_policy(options["tls"]) if "tls" in options else unsaid
     source = parse_source(options.get("source"), options.get("helo"), source)
@@ -172,13 +175,14 @@ def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     )
 
 
-_OPTIONS = frozenset({"tls", "ca", "cert", "key", "source", "helo"})
+_OF_SOURCE = frozenset({"source", "helo"})
+_OPTIONS = _OF_SOURCE | {"tls", "ca", "cert", "key"}
 
 
-def _options(url: SplitResult) -> dict[str, str]:
-    pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+def _options(query: str, valid: frozenset[str]) -> dict[str, str]:
+    pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     for name, _ in pairs:
-        if name not in _OPTIONS:
+        if name not in valid:
             raise ValueError(f"unknown option {name}")
     return dict(pairs)
 
