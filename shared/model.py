@@ -165,6 +165,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_before: float | None = None
     hold_until: float | None = None
     """When the sender asked for it to be released (RFC 4865): screened at once, delivered from then on."""
+    flushed_at: float | None = None
+    """When an operator wanted it tried at once, if it was not tried since: a host that is left alone is asked again."""
     failures: int = 0
     """Exceptions of the present stage's handler, counted by the worker loop."""
     lost: int = 0
@@ -196,7 +198,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         history = (*self.history, attempt)
         if len(history) > 4:
             history = (history[0], *history[-3:])
-        return msgspec.structs.replace(self, attempt=self.attempt + 1, failures=0, lost=0, history=history)
+        return msgspec.structs.replace(
+            self, attempt=self.attempt + 1, failures=0, lost=0, flushed_at=None, history=history
+        )
 
 
 class Message(msgspec.Struct, frozen=True):

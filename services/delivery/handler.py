@@ -111,8 +111,10 @@ class Handler:
             return None
         gate, item = self._parts.gate, message.item
         targets = demanded(item.envelope, found.targets)
-        over = retry.is_over(self._parts.policy.plan, item.released_at, self._clock())
-        berth = await gate.enter(site_of(targets), domain, targets, anyway=over)
+        now = self._clock()
+        over = retry.is_over(self._parts.policy.plan, item.released_at, now)
+        urged = None if item.flushed_at is None else now - item.flushed_at
+        berth = await gate.enter(site_of(targets), domain, targets, anyway=over, urged=urged)
         if isinstance(berth, Busy):
             return berth
         loop = asyncio.get_running_loop()

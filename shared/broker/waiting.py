@@ -35,13 +35,14 @@ def concerns(item: Item, domains: Sequence[str], ids: Sequence[str] = ()) -> boo
 
 
 def made_due(message: Message, since: float) -> list[Send] | None:
-    """Return what is tried at once; what was tried after `since`, when the job began, has had its turn."""
+    """Return what is tried at once; what was tried or made due after `since`, when the job began, has had its turn."""
     item = message.item
     held = item.hold_until is not None and item.hold_until > since
-    tried = bool(item.history) and item.history[-1].at >= since
-    if item.not_before is None or item.not_before <= since or held or tried:
+    done = max(item.flushed_at or 0.0, item.history[-1].at if item.history else 0.0) >= since
+    if item.not_before is None or item.not_before <= since or held or done:
         return None
-    return [Send(Place.REDELIVER, Message(msgspec.structs.replace(item, not_before=None), message.content))]
+    due = msgspec.structs.replace(item, not_before=None, flushed_at=since)
+    return [Send(Place.REDELIVER, Message(due, message.content))]
 
 
 def held(message: Message) -> list[Send] | None:
@@ -58,7 +59,7 @@ def resumed(message: Message, now: float) -> list[Send] | None:
     item = message.item
     if item.hold_until != HELD:
         return None
-    freed = msgspec.structs.replace(item, hold_until=now, not_before=None, delay_reported=False)
+    freed = msgspec.structs.replace(item, hold_until=now, not_before=None, flushed_at=now, delay_reported=False)
     return [Send(Place.REDELIVER, Message(freed, message.content))]
 
 

@@ -96,7 +96,9 @@ async def test_everything_that_waits_is_made_due(harness: Harness) -> None:
     (body,) = [each.body for each in await take(await harness.open(User.DELIVERY), twin(Place.REDELIVER), 1)]
     found[large.item.id] = wire.decode(body)
     for message in (*small, large):
-        expected = msgspec.structs.replace(message.item, not_before=None)
+        expected = msgspec.structs.replace(
+            message.item, not_before=None, flushed_at=found[message.item.id].item.flushed_at
+        )
         assert found[message.item.id] == Message(expected, message.content)
     await until_waiting(harness, 0)
 
@@ -230,6 +232,8 @@ NOW = 1000.0
         ({"not_before": HELD, "hold_until": HELD}, False),
         ({"not_before": NOW + 1, "history": (Attempt(at=NOW, stage="deliver", text="x"),)}, False),
         ({"not_before": NOW + 1, "history": ()}, True),
+        ({"not_before": NOW + 1, "flushed_at": NOW - 1}, True),
+        ({"not_before": NOW + 1, "flushed_at": NOW}, False),
     ],
 )
 def test_what_is_made_due(changes: dict[str, Any], moves: bool) -> None:
@@ -238,9 +242,8 @@ def test_what_is_made_due(changes: dict[str, Any], moves: bool) -> None:
     assert (sends is not None) is moves
     if sends is not None:
         (send,) = sends
-        assert send == to(
-            Place.REDELIVER, Message(msgspec.structs.replace(message.item, not_before=None), message.content)
-        )
+        due = msgspec.structs.replace(message.item, not_before=None, flushed_at=NOW)
+        assert send == to(Place.REDELIVER, Message(due, message.content))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 
 from services.delivery.handler import CUT_OFF
@@ -10,9 +11,10 @@ from services.delivery.shaping.booking import LATEST
 from services.delivery.shaping.circuit import FAILURES, FIRST_WAIT
 from services.delivery.shaping.pace import START
 from shared.broker.local_slots import LocalSlot, LocalSlots
+from shared.broker.waiting import made_due
 from shared.config.model import Destination
 from shared.config.units import Duration
-from shared.model import Place, Send
+from shared.model import Message, Place, Send
 from tests.support.delivery_world import ACCEPTED_AT, World, again, message
 from tests.support.smtp_server import Hang, SmtpServer, Step
 
@@ -139,6 +141,32 @@ async def test_a_host_left_alone_is_tried_for_what_is_at_the_end_of_its_life(wor
     assert len(server.transactions) == 1
     world.now = ACCEPTED_AT
     assert await world.deliver(message(BOB)) == ()
+
+
+async def test_what_is_flushed_has_a_host_asked_that_is_left_alone(world: World) -> None:
+    """The operator has mended it, and does not want to wait for up to a quarter of an hour."""
+    nobody_home(world)
+    for _ in range(FAILURES):
+        again(await world.deliver(message(BOB)))
+    later = again(await world.deliver(message(BOB)))
+    server = world.server(host=world.address(99))
+    world.now += 10
+    due = made_due(Message(msgspec.structs.replace(later.item, not_before=world.now + 1), b""), world.now)
+    assert due is not None
+    assert await world.deliver(due[0].message) == ()
+    assert await world.deliver(message(BOB)) == ()
+    assert len(server.transactions) == 2
+
+
+async def test_what_is_flushed_asks_a_dead_host_once(world: World) -> None:
+    nobody_home(world)
+    for _ in range(FAILURES):
+        again(await world.deliver(message(BOB)))
+    flushed = message(BOB, flushed_at=world.now)
+    tried = again(await world.deliver(flushed)).item
+    assert (tried.attempt, tried.flushed_at) == (1, None)
+    world.now += 60
+    assert again(await world.deliver(flushed)) == flushed
 
 
 async def test_a_delay_is_reported_though_the_host_is_left_alone(world: World) -> None:

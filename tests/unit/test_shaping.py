@@ -147,6 +147,20 @@ def dead(times: int, now: float = T) -> Circuit:
     return state
 
 
+@pytest.mark.parametrize(
+    ("urged_at", "wait"),
+    [(None, FIRST_WAIT - 1), (T - 1, FIRST_WAIT - 1), (T, FIRST_WAIT - 1), (T + 0.5, 0), (T + 1, 0)],
+)
+def test_an_operator_has_a_host_asked_once(urged_at: float | None, wait: float) -> None:
+    """Whoever repaired it does not wait; whoever did not has an answer, and the host its peace."""
+    state = dead(FAILURES)
+    assert circuit.wait_for(state, T + 1, urged_at) == wait
+    probing = circuit.tried(state)
+    assert circuit.wait_for(probing, T + 1, urged_at) > 0
+    again = circuit.failed(probing, T + 2, "refused")
+    assert circuit.wait_for(again, T + 3, urged_at) == 2 * FIRST_WAIT - 1
+
+
 def test_a_circuit_opens_after_failures_and_lets_one_through_when_its_wait_is_over() -> None:
     assert circuit.wait_for(dead(FAILURES - 1), T) == 0
     state = dead(FAILURES)

@@ -125,6 +125,8 @@ SHADOWED = Message(
 
 LOST = Message(msgspec.structs.replace(PLAIN.item, lost=3), PLAIN.content)
 
+FLUSHED = Message(msgspec.structs.replace(PLAIN.item, flushed_at=1_700_000_900.5), PLAIN.content)
+
 REMARKED = Message(
     msgspec.structs.replace(PLAIN.item, verdict=Verdict(action=Action.PASS, at=1.0, remarks=("mime:unclosed",))),
     PLAIN.content,
@@ -139,6 +141,7 @@ GOLDENS = [
     ("v1-shadowed", SHADOWED),
     ("v1-lost", LOST),
     ("v1-remarked", REMARKED),
+    ("v1-flushed", FLUSHED),
 ]
 ADDED = {
     "hold_until": HELD.item,
@@ -146,6 +149,7 @@ ADDED = {
     "shadow": SHADOWED.item.verdict,
     "lost": LOST.item,
     "remarks": REMARKED.item.verdict,
+    "flushed_at": FLUSHED.item,
 }
 """Fields younger than `EVERY_FIELD`, each with the golden file that holds it."""
 

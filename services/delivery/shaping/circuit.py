@@ -23,6 +23,8 @@ class Circuit(NamedTuple):
     """True while the one attempt is on its way."""
     why: str = ""
     """What the last failure was."""
+    failed_at: float = 0.0
+    """When that was."""
 
     @property
     def is_open(self) -> bool:
@@ -30,12 +32,17 @@ class Circuit(NamedTuple):
         return self.failures >= FAILURES
 
 
-def wait_for(circuit: Circuit, now: float) -> float:
-    """Return how long to leave the host alone; 0: try now."""
+def wait_for(circuit: Circuit, now: float, urged_at: float | None = None) -> float:
+    """Return how long to leave the host alone; 0: try now.
+
+    `urged_at`: when an operator wanted it tried, who may know that it is back: one attempt since then is let through.
+    """
     if not circuit.is_open:
         return 0.0
     if circuit.probing:
         return FIRST_WAIT
+    if urged_at is not None and circuit.failed_at < urged_at:
+        return 0.0
     return max(0.0, circuit.until - now)
 
 
@@ -48,11 +55,11 @@ def failed(circuit: Circuit, now: float, why: str) -> Circuit:
     """Return the circuit after an attempt that found no host to connect to."""
     failures = circuit.failures + 1
     if failures < FAILURES:
-        return Circuit(failures, why=why)
+        return Circuit(failures, why=why, failed_at=now)
     if circuit.is_open and now < circuit.until and not circuit.probing:
         return circuit._replace(why=why)  # begun before it was opened: no news
     wait = min(circuit.wait * 2 or FIRST_WAIT, LONGEST_WAIT)
-    return Circuit(failures, wait, now + wait, why=why)
+    return Circuit(failures, wait, now + wait, why=why, failed_at=now)
 
 
 def abandoned(circuit: Circuit) -> Circuit:

@@ -84,11 +84,22 @@ class Gate:
         self._loop = asyncio.get_running_loop
         self._log = log.get()
 
-    async def enter(self, name: str, domain: str, targets: Sequence[Target], *, anyway: bool = False) -> Berth | Busy:
-        """Return a berth, or when to come back; `anyway` tries a site that is left alone too."""
+    async def enter(
+        self,
+        name: str,
+        domain: str,
+        targets: Sequence[Target],
+        *,
+        anyway: bool = False,
+        urged: float | None = None,
+    ) -> Berth | Busy:
+        """Return a berth, or when to come back; `anyway` tries a site that is left alone too.
+
+        `urged`: how many seconds ago an operator wanted it tried; a site left alone that has not failed since is asked.
+        """
         site, limits = self._site(name), self.settings.table.of(name, domain)
         now = self._loop().time()
-        wait = circuit.wait_for(site.circuit, now)
+        wait = circuit.wait_for(site.circuit, now, None if urged is None else now - max(0.0, urged))
         if wait and not anyway:
             metrics.busy.labels("suspended").inc()
             return Busy(wait * (1 + self._rng.random() / 5), site.circuit.why)
