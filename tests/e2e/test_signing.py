@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from services.delivery.signing.keys import SigningKey, make_key
 from tests.support import mail_dkim
@@ -73,11 +79,15 @@ def test_a_strangers_stripped_mail_is_sealed_upon_the_chain_it_had(world: World,
     assert dkimpy_arc(below, world.dns)[0] == "fail"
 
 
-def test_a_strangers_mail_that_was_not_changed_has_nothing_of_ours(world: World) -> None:
+def test_a_strangers_mail_that_was_not_changed_has_nothing_of_ours(world: World, tmp_path: Path) -> None:
+    """The signature that it came with holds as before."""
     content = octets(mail("bob@hosted.example", "three@hosted.example", "spoof"))
-    assert world.send(OUTSIDER, "a@elsewhere.example", "three@hosted.example", content).code == 250
+    private = THEIRS.private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    signed = dkim.sign(content, b"s", b"first.example", private) + content
+    assert world.send(OUTSIDER, "a@elsewhere.example", "three@hosted.example", signed).code == 250
     (arrived,) = world.arrived("three@hosted.example")
-    assert b"DKIM-Signature" not in arrived.content
+    assert arrived.content.count(b"DKIM-Signature:") == 1
+    assert opendkim(arrived.content, world.dns, tmp_path) == [("pass", "rsa-sha256")]
     assert b"ARC-Seal" not in arrived.content
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.delivery.signing.keys import make_key
-from services.delivery.signing.signer import Unsigned, read_keys
+from services.delivery.signing.signer import DkimKey, Keys, Signer, Unsigned, read_keys
 from shared import metrics
 from shared.config.model import Dkim
 from shared.errors import ConfigError
@@ -13,7 +13,7 @@ from shared.model import Origin, Place
 from tests.support.delivery_world import CONTENT, World, again, message
 from tests.support.metered import counting
 from tests.support.smtp_server import SmtpServer
-from tests.support.verifiers import dkimpy, opendkim, published
+from tests.support.verifiers import dkimpy, new_key, opendkim, published
 
 BOB = "bob@example.net"
 BOTH = [("pass", "rsa-sha256"), ("pass", "ed25519-sha256")]
@@ -42,6 +42,32 @@ async def test_our_own_mail_arrives_signed(
     assert mail.content.endswith(CONTENT)
     assert opendkim(mail.content, world.dns, tmp_path) == BOTH
     assert dkimpy(mail.content, world.dns)
+
+
+async def test_a_lists_post_keeps_its_authors_signature(world: World, destination: SmtpServer, tmp_path: Path) -> None:
+    """The list signs beside it, as the envelope sender; both hold."""
+    theirs = new_key("rsa", "elsewhere.example")
+    world.dns.zone |= published(theirs)
+    post = b"From: a@elsewhere.example\r\nTo: list@example.org\r\nSubject: post\r\n\r\nHello.\r\n"
+    author = Signer(Keys({"elsewhere.example": (DkimKey(theirs, 0),)}), "mx.elsewhere.example", "x@elsewhere.example")
+    post = (await author.signed(message(BOB, content=post), world.now)).content
+    sent = b"Received: from mx.elsewhere.example by relay.example.org; Tue, 24 Nov 2026 20:14:36 +0000\r\n" + post
+    assert await world.deliver(message(BOB, content=sent, sender="list-bounces@example.org")) == ()
+    (mail,) = destination.transactions
+    assert mail.content.endswith(sent)
+    assert opendkim(mail.content, world.dns, tmp_path) == [*BOTH, ("pass", "rsa-sha256")]
+
+
+@pytest.mark.usefixtures("destination")
+async def test_a_host_without_8bitmime_changes_nothing(world: World, tmp_path: Path) -> None:
+    """Nothing is encoded anew on the way out, so nothing breaks what was signed."""
+    plain = world.server(extensions=("PIPELINING",))
+    world.mx("plain.example", (10, plain))
+    content = CONTENT.replace(b"Hello", "Grüße".encode())
+    assert await world.deliver(message("bob@plain.example", content=content)) == ()
+    (mail,) = plain.transactions
+    assert mail.content.endswith(content)
+    assert opendkim(mail.content, world.dns, tmp_path) == BOTH
 
 
 async def test_a_strangers_mail_arrives_as_it_is(world: World, destination: SmtpServer) -> None:
