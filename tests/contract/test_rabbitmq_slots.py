@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.rabbitmq
 SITE = "example.net"
-QUICK = Settings(slot_probe=0.05, slot_silence=0.5, slot_guard=1.5)
+QUICK = Settings(slot_probe=0.05, slot_silence=0.5, slot_guard=1.5, slot_absence=0.2)
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ async def proxy(both: RabbitHarness) -> AsyncIterator[Proxy]:
         yield proxy
 
 
-async def behind(harness: RabbitHarness, proxy: Proxy) -> RabbitBroker:
+async def behind(harness: RabbitHarness, proxy: Proxy, settings: Settings = QUICK) -> RabbitBroker:
     """Return a delivery worker's broker whose connections go through the proxy."""
     url = re.sub(r":\d+/", f":{proxy.port}/", harness.url(User.DELIVERY))
-    return await connect(url, User.DELIVERY, QUICK)
+    return await connect(url, User.DELIVERY, settings)
 
 
 class Holder:
@@ -88,6 +88,23 @@ async def test_no_slot_is_anothers_before_its_holder_knows(both: RabbitHarness, 
         await until(free, "the slots are free")
     proxy.resume()
     proxy.cut()
+    await holder.broker.close()
+    await other.close()
+
+
+async def test_whoever_lost_slots_is_missed_and_takes_none(both: RabbitHarness, proxy: Proxy) -> None:
+    """A host may see later than its client that a session was aborted: connected at once, it sees one more."""
+    other = await connect(both.url(User.DELIVERY), User.DELIVERY, QUICK._replace(slot_guard=120))
+    assert await other.slots().take("another.example", 1, lambda: None) is not None
+    holder = Holder(await behind(both, proxy, QUICK._replace(slot_absence=60)), 2)
+    await holder.fill()
+    await until(lambda: other.slots().workers == 2, "the holder is counted")
+    connections = proxy.connections
+    proxy.cut()
+    await until(lambda: holder.lost == 2 and proxy.connections >= connections + 2, "it is connected again")
+    await until(lambda: other.slots().workers == 1, "it is missed")
+    assert await holder.broker.slots().take(SITE, 2, lambda: None) is None
+    assert await other.slots().take(SITE, 2, lambda: None) is None
     await holder.broker.close()
     await other.close()
 

@@ -17,6 +17,8 @@ class Proxy:
         self._ups: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.connections = 0
+        """Ever taken."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -48,6 +50,7 @@ class Proxy:
         self._silent = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         self._writers.add(writer)
         up_reader, up = await asyncio.open_connection("127.0.0.1", self._to)
         self._ups.add(up)

@@ -35,6 +35,9 @@ class Settings(NamedTuple):
     """Without an answer to one, every slot counts as lost."""
     slot_guard: float = 15.0
     """After a worker has vanished nobody takes a slot; more than the two before together."""
+    slot_absence: float = 3.0
+    """After its connection was lost with slots, a worker takes none and is not counted: more than two probes, so that
+    all others notice. A host may take longer than this worker to see that sessions were aborted."""
     longest_pause: float = 2.0
     """Between attempts to connect."""
 

@@ -56,6 +56,7 @@ class RabbitSlots:
         """Held, or being asked for: a second declaration over the same connection would succeed."""
         self._held: dict[str, RabbitSlot] = {}
         self._roll = Roll()
+        self._absent_until = 0.0
         self._reason: str | None = None
         self._probing: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -114,7 +115,7 @@ class RabbitSlots:
                 await self._link.start(wait=True)
                 self._probing = asyncio.create_task(self._probe())
         connection = self._connection
-        if connection is None or time.monotonic() < self._roll.guarded_until:
+        if connection is None or time.monotonic() < max(self._roll.guarded_until, self._absent_until):
             return None
         numbers = list(range(limit))
         self._rng.shuffle(numbers)
@@ -159,7 +160,9 @@ class RabbitSlots:
         return True
 
     async def _look(self, connection: Connection) -> None:
-        """Be counted, and count."""
+        """Be counted, and count; not in the absence after a loss, which others are to notice."""
+        if time.monotonic() < self._absent_until:
+            return
         if self._watch is None or self._watch.is_closed:
             self._watch = await open_channel(connection, confirms=False)
             try:
@@ -226,6 +229,7 @@ class RabbitSlots:
         self._names.clear()
         self._free.clear()
         if held:
+            self._absent_until = time.monotonic() + self._settings.slot_absence
             self._log.warning("slots lost", slots=len(held))
         for slot in held:
             slot.on_loss()
