@@ -55,7 +55,7 @@ def mended(wire: bytes) -> bytes:
             at = parser.current
             kind, family, _, length = parser.get_struct("!HHIH")
             start = parser.current
-            if kind not in (dns.rdatatype.OPT, dns.rdatatype.TSIG) and not _reads(parser, kind, family, length):
+            if kind != dns.rdatatype.OPT and not _reads(parser, kind, family, length):
                 struct.pack_into("!H", result, at, unreadable(kind))
             parser.seek(start + length)
     except dns.exception.FormError:  # where one record ends and the next begins nobody can tell

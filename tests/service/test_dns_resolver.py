@@ -219,7 +219,7 @@ async def test_the_largest_answer_there_is(server: DnsServer, resolver: DnsResol
     assert len((await resolver.mx("big.example.org")).records) == 2900
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT, Fault.HALF, Fault.CLOSED])
+@pytest.mark.parametrize("fault", [Fault.CUT, Fault.HALF, Fault.CLOSED, Fault.CROSSED])
 async def test_tcp_that_breaks_is_temporary(server: DnsServer, fault: Fault) -> None:
     server.fail("example.org", fault)
     assert (await DnsResolver((server.address,), lifetime=1).mx("example.org")).status is Status.FAILED

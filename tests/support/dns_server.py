@@ -57,6 +57,8 @@ class Fault(StrEnum):
     """TC over UDP; over TCP half the answer and silence."""
     CLOSED = "closed"
     """TC over UDP; over TCP the end."""
+    CROSSED = "crossed"
+    """TC over UDP; over TCP an answer with a wrong id."""
     ALWAYS_TRUNCATED = "always truncated"
     """TC and nothing else over UDP and TCP."""
     REFERRAL = "referral"
@@ -128,13 +130,14 @@ class DnsServer:
             response.answer = [_renamed(rrset) for rrset in response.answer]
         if transport == "udp":
             answer = _datagram(response, query)
-            return [b"garbage", *_forged(answer, query), answer] if fault is Fault.STRAY else [answer]
+            return [b"garbage", *_forged(query), answer] if fault is Fault.STRAY else [answer]
         answer = _framed(response.to_wire(max_size=65535), transport)
         half = answer[: len(answer) // 2]
         cut: dict[Fault | None, list[bytes | None]] = {
             Fault.CUT: [half, None],
             Fault.HALF: [half],
             Fault.CLOSED: [None],
+            Fault.CROSSED: [_framed(_forged(query)[0], transport)],
         }
         return cut.get(fault, [answer])
 
@@ -201,7 +204,7 @@ def _renamed(rrset: dns.rrset.RRset) -> dns.rrset.RRset:
     return dns.rrset.from_rdata_list(dns.name.from_text("other.example"), rrset.ttl, list(rrset))
 
 
-_TRUNCATING = {Fault.TRUNCATED, Fault.CUT, Fault.HALF, Fault.CLOSED}
+_TRUNCATING = {Fault.TRUNCATED, Fault.CUT, Fault.HALF, Fault.CLOSED, Fault.CROSSED}
 
 
 def _framed(answer: bytes, transport: str) -> bytes:
@@ -218,12 +221,14 @@ def _datagram(response: dns.message.Message, query: dns.message.Message) -> byte
         return truncated.to_wire()
 
 
-def _forged(answer: bytes, query: dns.message.Message) -> tuple[bytes, bytes]:
-    """Return an answer with a wrong id, and one with the right id to another question."""
-    other = dns.message.make_query("forged.example.", "MX", id=query.id)
-    response = dns.message.make_response(other)
-    response.answer.append(dns.rrset.from_text("forged.example.", 60, "IN", "MX", "1 forged.example."))
-    return bytes([answer[0] ^ 0xFF]) + answer[1:], response.to_wire()
+def _forged(query: dns.message.Message) -> tuple[bytes, bytes]:
+    """Return a lie with a wrong id, and one with the right id to another question."""
+    lies = []
+    for name, number in ((query.question[0].name, query.id ^ 0xFF), (dns.name.from_text("forged.example"), query.id)):
+        response = dns.message.make_response(dns.message.make_query(name, "MX", id=number))
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", "MX", "1 forged.example."))
+        lies.append(response.to_wire())
+    return lies[0], lies[1]
 
 
 class _Udp(socketserver.ThreadingUDPServer):

@@ -148,6 +148,14 @@ def test_a_record_that_cannot_be_read_is_of_no_type_that_is_asked_for(section: s
     assert (bad.rdtype, str(bad[0])) == (unreadable(dns.rdatatype.AAAA), "\\# 4 c0000201")
 
 
+def test_what_says_how_to_read_the_rest_must_be_readable() -> None:
+    """Without its OPT record an answer would have another response code (RFC 6891 section 6.1.3)."""
+    wire = bytearray(octets(MX) + b"\0\0\x29\4\xd0\1\0\0\0\0\2\0\1")
+    wire[11] = 1
+    with pytest.raises(dns.exception.FormError):
+        parse(bytes(wire))
+
+
 def test_what_can_be_read_stays_as_it_is() -> None:
     wire = octets(MX, ADDRESS)
     assert mended(wire) == wire

@@ -24,7 +24,7 @@ from services.delivery.routing.mx import (
 from shared.dns.port import AddressAnswer, Mx, MxAnswer, Status
 from shared.smtp.reply import Reply
 
-RULES = Rules("relay.example.org", frozenset({ipaddress.ip_address("203.0.113.9")}), allow_private=False)
+RULES = Rules("Relay.example.org", frozenset({ipaddress.ip_address("203.0.113.9")}), allow_private=False)
 FOUND = Status.FOUND
 
 
