@@ -22,7 +22,7 @@ from services.delivery.signing.signer import Signer, read_keys
 from services.delivery.smtp.client import Client
 from services.delivery.smtp.session import Timeouts
 from shared import model
-from shared.broker.port import Broker
+from shared.broker.port import Broker, Slots
 from shared.broker.stage_app import StageApp
 from shared.broker.topology import Stage
 from shared.broker.worker import Settings, Worker
@@ -51,18 +51,23 @@ def build(
     *,
     clock: Clock = wall_clock,
     rng: random.Random | None = None,
-    isolated: Callable[[Config], model.Handler] | None = None,
+    isolated: Callable[[Config, Slots], model.Handler] | None = None,
 ) -> StageApp:
     """Return the stage, not yet started. Raise ConfigError for a route that cannot be used.
 
     `isolated` makes what handles that which may be killing workers; without it they handle that themselves.
     """
     rng = rng or random.SystemRandom()
-    lasting = Lasting(Gate(broker.slots(), gate_settings(config), rng), StsMemory())
+    slots = broker.slots()
+    lasting = Lasting(Gate(slots, gate_settings(config), rng), StsMemory())
 
     def handlers(config: Config) -> tuple[model.Handler, float, model.Handler | None]:
         handler = build_handler(config, resolver, lasting, clock=clock, rng=rng)
-        return handler, config.delivery.attempt_timeout + SETTLING_SECONDS, isolated(config) if isolated else None
+        return (
+            handler,
+            config.delivery.attempt_timeout + SETTLING_SECONDS,
+            isolated(config, slots) if isolated else None,
+        )
 
     handler, timeout, alone = handlers(config)
     settings = Settings(config.delivery.concurrency, timeout, config.delivery.buffer)

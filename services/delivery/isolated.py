@@ -10,7 +10,7 @@ from services.delivery.security.sts_policies import StsMemory
 from services.delivery.shaping.gate import Gate
 from shared import log
 from shared.broker.isolate import in_child, serve_one
-from shared.broker.local_slots import LocalSlots
+from shared.broker.port import Slots
 from shared.clock import wall_clock
 from shared.config.model import Config
 from shared.dns.port import Resolver
@@ -20,13 +20,13 @@ FLAG = "--isolated"
 """The argument of `python -m services.delivery` that makes it the child."""
 
 
-def isolated(config: Config) -> Handler:
-    """Return a handler that delivers each message in a process of its own."""
+def isolated(config: Config, slots: Slots) -> Handler:
+    """Return a handler that delivers each message in a process of its own, with a slot of the cluster's."""
     argv = (sys.executable, "-m", "services.delivery", FLAG)
     settings = pickle.dumps(config)
 
     async def handle(message: Message) -> Sequence[Send]:
-        return await in_child(argv, message, settings)
+        return await in_child(argv, message, settings, slots)
 
     return handle
 
@@ -34,11 +34,11 @@ def isolated(config: Config) -> Handler:
 def serve(make_resolver: Callable[[Config], Resolver]) -> None:
     """Be the child: the configuration and the message on standard input."""
 
-    def handler(settings: bytes) -> Handler:
+    def handler(settings: bytes, slots: Slots) -> Handler:
         config: Config = pickle.loads(settings)  # noqa: S301  (from our own parent process, over its pipe)
         log.set_up(config.log, "delivery-isolated")
         rng = random.SystemRandom()
-        lasting = Lasting(Gate(LocalSlots(), gate_settings(config), rng), StsMemory())
+        lasting = Lasting(Gate(slots, gate_settings(config), rng), StsMemory())
         return build_handler(config, make_resolver(config), lasting, clock=wall_clock, rng=rng)
 
     serve_one(handler)

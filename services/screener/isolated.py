@@ -27,7 +27,7 @@ def isolated(settings: Settings) -> Handler:
 def main() -> None:
     """Be the child: settings as JSON and the message on standard input."""
     log.set_up(Log(), "screener-isolated")
-    serve_one(lambda settings: Screener(msgspec.json.decode(settings, type=Settings)))
+    serve_one(lambda settings, _: Screener(msgspec.json.decode(settings, type=Settings)))
 
 
 if __name__ == "__main__":

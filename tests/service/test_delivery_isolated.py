@@ -9,6 +9,7 @@ import pytest
 
 from services.delivery.app import build
 from services.delivery.isolated import isolated
+from shared.broker.local_slots import LocalSlots
 from shared.broker.sqlite import open_broker
 from shared.broker.worker import ISOLATE_AFTER
 from shared.dns.resolver import DnsResolver
@@ -23,11 +24,29 @@ async def test_the_child_delivers_over_real_dns_and_smtp() -> None:
     async with World() as world:
         server = world.server(script={"RCPT carol@example.net": "450 4.2.0 later"})
         world.mx("example.net", (10, server))
-        sends = await isolated(world.config)(message("bob@example.net", "carol@example.net", accepted_at=time.time()))
+        sends = await isolated(world.config, LocalSlots())(
+            message("bob@example.net", "carol@example.net", accepted_at=time.time())
+        )
     assert [transaction.recipients for transaction in server.transactions] == [("bob@example.net",)]
     (again,) = sends
     assert again.place is Place.REDELIVER
     assert [recipient.address for recipient in again.message.item.envelope.recipients] == ["carol@example.net"]
+
+
+async def test_the_child_counts_as_a_connection_of_the_clusters() -> None:
+    """With every place taken it comes back later; without, it has one, and gives it back."""
+    async with World(per_destination=1) as world:
+        server = world.server()
+        world.mx("example.net", (10, server))
+        slot = await world.slots.take("example.net", 1, lambda: None)
+        assert slot is not None
+        alone = isolated(world.config, world.slots)
+        (later,) = await alone(message("bob@example.net", accepted_at=time.time()))
+        assert (later.message.item.attempt, server.sessions) == (0, 0)
+        await slot.release()
+        assert await alone(message("bob@example.net", accepted_at=time.time())) == []
+        assert len(server.transactions) == 1
+        assert await world.slots.take("example.net", 1, lambda: None) is not None
 
 
 async def test_no_password_on_the_command_line() -> None:
@@ -44,7 +63,7 @@ async def test_no_password_on_the_command_line() -> None:
 
 
 async def _deliver(world: World) -> None:
-    await isolated(world.config)(message("bob@example.net"))
+    await isolated(world.config, LocalSlots())(message("bob@example.net"))
 
 
 def _children() -> list[bytes]:

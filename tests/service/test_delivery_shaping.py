@@ -10,12 +10,12 @@ from services.delivery.handler import CUT_OFF
 from services.delivery.shaping.booking import LATEST
 from services.delivery.shaping.circuit import FAILURES, FIRST_WAIT
 from services.delivery.shaping.pace import START
-from shared.broker.local_slots import LocalSlot, LocalSlots
 from shared.broker.waiting import made_due
 from shared.config.model import Destination
 from shared.config.units import Duration
 from shared.model import Message, Place, Send
 from tests.support.delivery_world import ACCEPTED_AT, World, again, message
+from tests.support.losing_slots import LosingSlots
 from tests.support.smtp_server import Hang, SmtpServer, Step
 
 BOB = "bob@example.net"
@@ -205,24 +205,15 @@ def told_of_the_delay(world: World, sends: Sequence[Send]) -> float:
     return send.message.item.not_before - world.now
 
 
-class Losing(LocalSlots):
-    """Slots that can be lost, as with a connection to RabbitMQ."""
-
-    lose: Callable[[], None]
-
-    async def take(self, site: str, limit: int, on_loss: Callable[[], None]) -> LocalSlot | None:
-        self.lose = on_loss
-        return await super().take(site, limit, on_loss)
-
-
 @pytest.mark.parametrize("age", [0, 90_000])
 async def test_a_place_lost_in_the_middle_ends_no_life(world: World, age: float) -> None:
     """The last attempt is one that a host has answered, or could have."""
-    world.slots = slots = Losing()
+    world.slots = slots = LosingSlots()
     server = at_one_site(world, "example.net", script={".": [Hang(), "450 4.2.0 later"]})
     world.now = ACCEPTED_AT + age
     attempt = asyncio.create_task(world.deliver(message(BOB)))
     await until(lambda: "DATA" in server.commands)
+    assert slots.lose is not None
     slots.lose()
     sends = await attempt
     later = again(sends)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from shared.broker.isolate import serve_one
+from shared.broker.port import Slots
 from shared.model import Handler, Message, Place, Send
 
 POISON = b"Subject: poison\r\n\r\n"
@@ -53,6 +54,18 @@ async def hang(_: Message) -> Sequence[Send]:
     return []
 
 
+def ask(slots: Slots, *, hang: bool) -> Handler:
+    """Return a handler that asks for two slots, one after the other, and says what it got."""
+
+    async def handle(message: Message) -> Sequence[Send]:
+        found = [await slots.take("example.net", 1, lambda: None) for _ in range(2)]
+        if hang:
+            await asyncio.Event().wait()
+        return [Send(Place.DELIVER, Message(message.item, b"%d" % sum(slot is not None for slot in found)))]
+
+    return handle
+
+
 def tell(settings: bytes) -> Handler:
     """Return a handler that sends the settings it was made from."""
 
@@ -62,10 +75,18 @@ def tell(settings: bytes) -> Handler:
     return handle
 
 
+def made(settings: bytes, slots: Slots) -> Handler:
+    """Return the handler that is named."""
+    how = sys.argv[1]
+    if how.startswith("ask"):
+        return ask(slots, hang=how == "ask_and_hang")
+    return tell(settings) if how == "tell" else HANDLERS[how]
+
+
 HANDLERS: dict[str, Callable[[Message], Awaitable[Sequence[Send]]]] = {
     handler.__name__: handler
     for handler in (pass_on, finish, fail, leave, leave_silently, crash, crash_on_poison, hang)
 }
 
 if __name__ == "__main__":
-    serve_one(lambda settings: tell(settings) if sys.argv[1] == "tell" else HANDLERS[sys.argv[1]])
+    serve_one(made)

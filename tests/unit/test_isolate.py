@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared.broker.isolate import IsolationError, in_child
+from shared.broker.local_slots import LocalSlots
 from shared.model import Message, Place, Send
 from tests.contract.harness import PATIENCE, until
+from tests.support.losing_slots import LosingSlots
 from tests.support.messages import make_item, make_message
 
 
@@ -74,6 +76,31 @@ async def test_cancelled_kills_the_child_and_what_it_started(tmp_path: Path) -> 
         with pytest.raises(asyncio.CancelledError):
             await handling
     await until(lambda: not any(is_running(pid) for pid in pids), "both are gone")
+
+
+async def test_slots_are_the_parents_until_the_child_has_ended() -> None:
+    """Its site is asked for in the parent's name, and is free again whatever became of the child."""
+    slots, message = LocalSlots(), make_message()
+    for taken, got in ((None, b"0"), (slots, b"1"), (slots, b"1")):
+        (send,) = await in_child(child("ask"), message, slots=taken)
+        assert send.message.content == got
+    other = await slots.take("example.net", 1, lambda: None)
+    assert other is not None
+    (send,) = await in_child(child("ask"), message, slots=slots)
+    assert send.message.content == b"0"
+
+
+async def test_a_child_whose_slot_is_lost_is_killed() -> None:
+    """Others may connect in its place in a moment."""
+    slots = LosingSlots()
+    handling = asyncio.create_task(in_child(child("ask_and_hang"), make_message(), slots=slots))
+    await until(lambda: slots.lose is not None, "the child has a slot")
+    assert slots.lose is not None
+    slots.lose()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(IsolationError, match="connection to the broker"):
+            await handling
+    assert await slots.take("example.net", 1, lambda: None) is not None
 
 
 def is_running(pid: int) -> bool:
