@@ -71,10 +71,12 @@ async def test_a_stripped_message_is_sealed(world: World, destination: SmtpServe
         (b"Dinner", b"Lunch"),
         (b"Results: i=1; relay.example.org; spf=pass", b"Results: i=1; relay.example.org; spf=fail"),
         (b"From: Alice", b"Reply-To: x@evil.example\r\nFrom: Alice"),
+        (b"d=elsewhere.example", b"d=evil.example"),
     ],
 )
 async def test_a_change_breaks_the_chain(world: World, destination: SmtpServer, old: bytes, new: bytes) -> None:
-    mail = await delivered(world, destination, stripped(TRACE + RESULTS + b"\r\n" + BODY))
+    theirs = b"DKIM-Signature: v=1; a=rsa-sha256; d=elsewhere.example; s=s; h=from; bh=; b=\r\n"
+    mail = await delivered(world, destination, stripped(TRACE + RESULTS + b"\r\n" + theirs + BODY))
     changed = mail.replace(old, new)
     assert changed != mail
     assert dkimpy_arc(changed, world.dns)[0] == "fail"

@@ -126,6 +126,7 @@ def test_where_the_next_set_goes(header: bytes, results: bytes, instance: int, c
         (ONE, NO_ARC),
         (ONE, LIES),
         (ONE, PASS + b"; arc=pass"),
+        (ONE, FAIL + b"; arc=pass"),
         (ONE, NO_ARC + b"; arc=none"),
         (arc_set(2), NO_ARC),
         (arc_set(2), PASS),
@@ -133,7 +134,18 @@ def test_where_the_next_set_goes(header: bytes, results: bytes, instance: int, c
         (b"".join(map(arc_set, range(50, 1, -1))) + ONE, PASS),
         (b"ARC-Seal: i=99999999\r\n", FAIL),
     ],
-    ids=["nobody can tell", "a lie", "twice", "none", "broken", "not ours", "has ended", "50 sets", "a huge number"],
+    ids=[
+        "nobody can tell",
+        "a lie",
+        "twice",
+        "both",
+        "none",
+        "broken",
+        "not ours",
+        "has ended",
+        "50 sets",
+        "a huge number",
+    ],
 )
 def test_where_none_may_go(header: bytes, results: bytes) -> None:
     assert next_link(fields_of(header), results) is None

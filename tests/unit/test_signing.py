@@ -124,6 +124,25 @@ def test_a_key_made_can_be_read(kind: str, tmp_path: Path) -> None:
     assert "PRIVATE" not in repr(key)
 
 
+@pytest.mark.parametrize(
+    ("kind", "form", "expected"),
+    [
+        ("rsa", PublicFormat.SubjectPublicKeyInfo, True),
+        ("rsa", PublicFormat.PKCS1, True),
+        ("ed25519", PublicFormat.Raw, True),
+        ("ed25519", PublicFormat.SubjectPublicKeyInfo, False),
+    ],
+)
+def test_a_key_is_known_again_in_every_form_that_receivers_take(
+    kind: str, form: PublicFormat, *, expected: bool
+) -> None:
+    key = new_key(kind)
+    public = key.private.public_key()
+    octets = public.public_bytes(Encoding.Raw if form is PublicFormat.Raw else Encoding.DER, form)
+    assert key.is_published_as(octets) is expected
+    assert not new_key(kind).is_published_as(octets)
+
+
 EDWARDS = Ed25519PrivateKey.generate()
 BAD_FILES = [
     (b"", "not a private key"),
