@@ -99,4 +99,7 @@ def cause_of(reply: Reply) -> Cause:
     if reply.enhanced is None:
         return _CODES.get(reply.code, rest)
     detail = reply.enhanced.partition(".")[2]
-    return _DETAILS.get(detail) or _SUBJECTS.get(detail.partition(".")[0]) or rest
+    known = _DETAILS.get(detail)
+    if known is not None or not reply.is_permanent:  # "later", for a reason of policy, forbids nothing
+        return known or rest
+    return _SUBJECTS.get(detail.partition(".")[0], rest)
