@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -87,6 +88,24 @@ def test_flush_by_domain_and_as_a_whole(folder: Path) -> None:
     assert sluice("queue", "flush", cwd=folder).out.split()[-5:] == ["due", "example.org", "1", "total", "1"]
     assert sluice("queue", "flush", cwd=folder).out.split()[-2:] == ["total", "0"]
     assert {item.not_before for item in kept(folder)} == {None}
+
+
+def test_a_job_shows_how_far_it_is(folder: Path) -> None:
+    """On the terminal of standard error; what has been done stands on standard output at its end."""
+    store(folder, *(waits() for _ in range(40)))
+    master, terminal = os.openpty()
+    try:
+        done = sluice("queue", "flush", cwd=folder, terminal=terminal, TERM="xterm")
+    finally:
+        os.close(terminal)
+    shown = b""
+    with os.fdopen(master, "rb", buffering=0) as screen, suppress(OSError):  # which is how a terminal ends
+        while True:
+            shown += screen.read(4096)
+    assert "━" in shown.decode()
+    assert b"40/40" in shown
+    assert done.out.split()[-2:] == ["total", "40"]
+    assert "━" not in done.out
 
 
 def test_hold_and_resume(folder: Path) -> None:

@@ -19,19 +19,23 @@ class Done(NamedTuple):
     err: str
 
 
-def sluice(*args: str, cwd: Path, given: bytes = b"", **env: str) -> Done:
-    """Run a command to its end in `cwd`, without the SLUICE_ variables of this process."""
+def sluice(*args: str, cwd: Path, given: bytes = b"", terminal: int | None = None, **env: str) -> Done:
+    """Run a command to its end in `cwd`, without the SLUICE_ variables of this process.
+
+    `terminal` is its standard error, if it is to have one: a descriptor.
+    """
     plain = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE_")}
     done = subprocess.run(
         [*SLUICE, *args],
         cwd=cwd,
         env={**plain, "PYTHONPATH": str(ROOT), **env},
         input=given,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if terminal is None else terminal,
         timeout=120,
         check=False,
     )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Done(done.returncode, done.stdout.decode(), (done.stderr or b"").decode())
 
 
 def configured(folder: Path, text: str = "") -> Path:
