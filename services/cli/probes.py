@@ -102,12 +102,13 @@ async def sending(config: Config) -> list[Problem]:
     """Try what delivery's connections and mail go out with."""
     try:
         with extra("delivery"):
-            from services.cli.sending import signing, sources, tls_files
+            from services.cli import sending as ours
             from shared.dns.resolver import DnsResolver
         resolver = DnsResolver(config.delivery.nameservers)
     except SluiceError as error:
         return [Problem(Severity.WARNING, "delivery", f"not tried: {error}")]
-    return [*sources(config), *tls_files(config), *await signing(config, resolver)]
+    found = [*ours.sources(config), *await ours.names(config, resolver)]
+    return [*found, *ours.tls_files(config), *await ours.signing(config, resolver)]
 
 
 async def lists(config: Config) -> list[Problem]:

@@ -6,6 +6,7 @@ import binascii
 import socket
 import stat
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from services.delivery.routing.route import compile_routes, default_source
@@ -18,6 +19,11 @@ from shared.config.model import Config
 from shared.dns.port import Resolver, Status
 from shared.errors import ConfigError
 from shared.mailauth.tags import read_tags, without_space
+
+_TRANSLATED = [
+    ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+]
+"""What receivers see in place of these addresses is known elsewhere."""
 
 
 def sources(config: Config) -> list[Problem]:
@@ -53,6 +59,41 @@ def _bound(key: str, address: str) -> Problem:
         reason = f"connections cannot come from {address}: {error.strerror or error}"
         return Problem(Severity.ERROR, key, reason, "name an address of this machine")
     return Problem(Severity.OK, key, f"connections come from {address}")
+
+
+async def names(config: Config, resolver: Resolver) -> list[Problem]:
+    """Look each name up that EHLO is told to give: it should have the address that the connection comes from."""
+    try:
+        given = list(_given(config))
+    except ConfigError:
+        return []  # `sources` says so
+    return list(await asyncio.gather(*(_named(resolver, key, source) for key, source in given)))
+
+
+def _given(config: Config) -> Iterator[tuple[str, Source]]:
+    routes, default = compile_routes(config), default_source(config)
+    if default.helo:
+        yield "delivery.helo", default
+    for table, section in ((routes.hosted, "relay.hosted"), (routes.static, "delivery.route")):
+        for domain, hops in table.items():
+            others = dict.fromkeys(hop.source for hop in hops if hop.source != default and hop.source.helo)
+            yield from ((f'{section}."{domain}"', source) for source in others)
+
+
+async def _named(resolver: Resolver, key: str, source: Source) -> Problem:
+    name = f'"{source.helo}" of EHLO'
+    answer = await resolver.addresses(source.helo or "")
+    if answer.status is Status.FAILED:
+        return Problem(Severity.WARNING, key, f"{name}: no answer from DNS: {answer.detail}", "ask again")
+    if answer.status is not Status.FOUND:
+        return Problem(Severity.WARNING, key, f"{name} has no address: receivers may refuse mail", "add it to DNS")
+    found = ", ".join(answer.addresses)
+    own = [each for each in (source.v4, source.v6) if each and not any(ip_address(each) in net for net in _TRANSLATED)]
+    lacking = " and ".join(each for each in own if each not in answer.addresses)
+    if lacking:
+        reason = f"{name} is {found}, and not {lacking}: receivers may refuse mail"
+        return Problem(Severity.WARNING, key, reason, f"add {lacking} to its addresses in DNS")
+    return Problem(Severity.OK, key, f"{name} is {found}")
 
 
 def tls_files(config: Config) -> list[Problem]:

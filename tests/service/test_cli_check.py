@@ -286,27 +286,6 @@ def test_lists_that_do_not_work(tmp_path: Path) -> None:
     assert "gone.example lacks its test entry" in words
 
 
-def test_addresses_that_connections_come_from(tmp_path: Path) -> None:
-    """Each is bound; one of another machine is an error, and so is a route that delivery could not read."""
-    hops = '["127.0.0.1", "lmtp:///run/lmtp", "smtp://127.0.0.1?source=192.0.2.78"]'
-    hosts = f'relay = {{ postmaster = "p@example.org", hosted = {{ "example.org" = {hops} }} }}\n'
-    with DnsServer({}) as dns:
-        keys = f'[delivery]\nnameservers = ["{dns.address}"]\nsource_address = "127.0.0.7"\n[delivery.route]\n'
-        written(
-            tmp_path, f'{hosts}{keys}"a.example" = "smtp://h?source=192.0.2.77"\n"b.example" = "mx?source=192.0.2.79"\n'
-        )
-        done = sluice("check", cwd=tmp_path)
-        written(tmp_path, f'{hosts}{keys}"a.example" = "smtp://h?source=localhost"\n')
-        unread = sluice("check", cwd=tmp_path)
-    assert (done.status, unread.status) == (1, 1)
-    found = rows(done.out)
-    assert (found["delivery.source_address"], found['delivery.route."a.example"']) == ("ok", "error")
-    assert "connections cannot come from 192.0.2.77" in done.out
-    assert "connections cannot come from 192.0.2.78" in done.out
-    assert "connections cannot come from 192.0.2.79" in done.out
-    assert rows(unread.out)["delivery.route.a.example"] == "error"
-
-
 @pytest.mark.parametrize(
     ("keys", "key"),
     [
