@@ -49,7 +49,8 @@ def parked(
 ) -> None:
     """List what no stage could handle and was parked in mail.dead: why, how often it was tried, and the last errors.
 
-    Nothing is changed. Such a message stays there until somebody decides about it.
+    Nothing is changed. Such a message stays there until somebody decides about it: `sluice queue resume ID` has its
+    stage try again, such as after an upgrade, and `sluice queue bounce ID` gives it up.
 
     Example: `sluice queue parked --json`
     """

@@ -1,19 +1,22 @@
-"""`sluice queue list|show|flush|hold|resume|bounce`: mail on its way to delivery, one message or all of a domain."""
+"""`sluice queue list|show|flush|hold|resume|bounce`: mail on its way to delivery, one message or all of a domain.
+
+What is parked in mail.dead is shown, let go on or given up where its id is named: a domain does not mean it.
+"""
 
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated, NamedTuple
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from services.cli.common import ConfigOption, console, load_config, operating, run, table
-from services.cli.shown import moment, plain, recipients
+from services.cli.shown import plain
+from services.cli.waiting_shown import as_line, facts, row
 from services.delivery.settle import Policy, give_up
 from shared.broker import waiting
 from shared.broker.port import Kept, Operator
@@ -21,7 +24,7 @@ from shared.broker.waiting import Follows
 from shared.config.model import Config
 from shared.errors import SluiceError
 from shared.ids import ALPHABET, LENGTH
-from shared.model import Item, Message, Send
+from shared.model import Item, Message, Place, Send
 from shared.smtp.address import BadAddress, parse_domain
 
 MOST_DOMAINS = 20
@@ -37,6 +40,23 @@ class Targets(NamedTuple):
     def concern(self, item: Item) -> bool:
         """Tell whether an item is meant."""
         return waiting.concerns(item, self.domains, self.ids)
+
+
+class Job(NamedTuple):
+    """What is to be done with what is meant."""
+
+    follows: Follows
+    queues: Sequence[str] = waiting.LATER
+    """Where it may wait."""
+    parked: Follows | None = None
+    """With what is parked, and named by its id."""
+
+    def parts(self, targets: Targets) -> list[tuple[Sequence[str], Targets, Follows]]:
+        """Return queues, what is meant there, and what follows from that."""
+        parts = [(self.queues, targets, self.follows)]
+        if self.parked is not None and targets.ids:
+            parts.append(((Place.DEAD,), Targets((), targets.ids), self.parked))
+        return parts
 
 
 Domains = Annotated[
@@ -73,9 +93,9 @@ def list_waiting(
         async with operating(load_config(config)) as operator:
             async for kept, message in _found(operator, wanted):
                 if as_json:
-                    typer.echo(_json(kept, message))
+                    typer.echo(as_line(kept, message))
                 else:
-                    shown.add_row(*(plain(text) for text in _row(message)))
+                    shown.add_row(*(plain(text) for text in row(message)))
 
     run(read())
     if not as_json:
@@ -88,27 +108,28 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one message on its way to delivery: envelope, every attempt that is remembered, header fields.
+    """Show one message on its way to delivery, or parked: envelope, every attempt that is remembered, header fields.
 
     Example: `sluice queue show 01KAT… --json`
     """
 
     async def read() -> list[tuple[Kept, Message]]:
         async with operating(load_config(config)) as operator:
-            return [found async for found in _found(operator, Targets((), (message_id,)))]
+            queues = (*waiting.WAITING, Place.DEAD)
+            return [found async for found in _found(operator, Targets((), (message_id,)), queues)]
 
     copies = run(read())
     if not copies:
-        raise SluiceError(f"{message_id}: not on its way to delivery; see: sluice queue list")
+        raise SluiceError(f"{message_id}: neither on its way to delivery nor parked; see: sluice queue list, or parked")
     if raw:
         sys.stdout.buffer.write(copies[0][1].content)
         sys.stdout.buffer.flush()
         return
     for kept, message in copies:
         if as_json:
-            typer.echo(_json(kept, message))
+            typer.echo(as_line(kept, message))
             continue
-        console().print(_facts(kept, message))
+        console().print(facts(kept, message))
         for line in message.content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n"):
             console().print(plain(line))
 
@@ -121,7 +142,7 @@ def flush(domains: Domains = None, config: ConfigOption = None) -> None:
     Example: `sluice queue flush example.net .example.org`
     """
     began = time.time()
-    _change(load_config(config), _targets(domains), lambda message: waiting.made_due(message, began), "made due")
+    _change(load_config(config), _targets(domains), "made due", Job(lambda message: waiting.made_due(message, began)))
 
 
 def hold(targets: Named, config: ConfigOption = None) -> None:
@@ -129,16 +150,17 @@ def hold(targets: Named, config: ConfigOption = None) -> None:
 
     Example: `sluice queue hold example.net`
     """
-    _change(load_config(config), _targets(targets), waiting.held, "held", waiting.WAITING)
+    _change(load_config(config), _targets(targets), "held", Job(waiting.held, waiting.WAITING))
 
 
 def resume(targets: Some = None, config: ConfigOption = None) -> None:
-    """Let what was held go on at once; its lifetime begins again.
+    """Let what was held go on at once; its lifetime begins again. So does that of a parked message named by its id.
 
     Example: `sluice queue resume example.net`
     """
     now = time.time()
-    _change(load_config(config), _targets(targets), lambda message: waiting.resumed(message, now), "resumed")
+    job = Job(lambda message: waiting.resumed(message, now), parked=lambda message: waiting.revived(message, now))
+    _change(load_config(config), _targets(targets), "resumed", job)
 
 
 def bounce(
@@ -147,7 +169,9 @@ def bounce(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Give up what is on its way: it is reported or quarantined as any failure. Asks first where there is a terminal.
+    """Give up what is on its way, or parked and named by its id: it is reported or quarantined as any failure.
+
+    Asks first where there is a terminal.
 
     Example: `sluice queue bounce example.invalid --reason "the domain is gone"`
     """
@@ -161,7 +185,7 @@ def bounce(
             return None
         return give_up(message, policy, reason, now).sends
 
-    _change(loaded, _targets(targets), given_up, "given up", waiting.WAITING)
+    _change(loaded, _targets(targets), "given up", Job(given_up, waiting.WAITING, given_up))
 
 
 def _targets(arguments: Sequence[str] | None) -> Targets:
@@ -178,20 +202,21 @@ def _targets(arguments: Sequence[str] | None) -> Targets:
     return Targets(tuple(domains), tuple(ids))
 
 
-def _change(
-    config: Config, targets: Targets, follows: Follows, done: str, queues: Sequence[str] = waiting.LATER
-) -> None:
+def _change(config: Config, targets: Targets, done: str, job: Job) -> None:
     """Run a job with a progress bar, and say what it has done, also when it is interrupted or the broker goes away."""
     changed: Counter[str] = Counter()
 
-    def counted(message: Message) -> Sequence[Send] | None:
-        sends = follows(message) if targets.concern(message.item) else None
-        if sends is not None:
-            changed[message.item.destination or message.item.envelope.recipients[0].domain] += 1
-        return sends
+    def counted(meant: Targets, follows: Follows) -> Follows:
+        def count(message: Message) -> Sequence[Send] | None:
+            sends = follows(message) if meant.concern(message.item) else None
+            if sends is not None:
+                changed[message.item.destination or message.item.envelope.recipients[0].domain] += 1
+            return sends
+
+        return count
 
     try:
-        run(_job(config, counted, queues))
+        run(_run(config, [(queues, counted(meant, follows)) for queues, meant, follows in job.parts(targets)]))
     except KeyboardInterrupt:
         _say(changed, done)
         raise SluiceError("interrupted: nothing is lost, run it again to go on") from None
@@ -201,17 +226,18 @@ def _change(
     _say(changed, done)
 
 
-async def _job(config: Config, follows: Follows, queues: Sequence[str]) -> None:
+async def _run(config: Config, parts: Sequence[tuple[Sequence[str], Follows]]) -> None:
     async with operating(config) as operator:
         ready = {depth.queue: depth.ready for depth in await operator.depths()}
         with _bar() as bar:
-            task = bar.add_task("", total=sum(ready.get(queue, 0) for queue in queues))
+            task = bar.add_task("", total=sum(ready.get(queue, 0) for queues, _ in parts for queue in queues))
 
-            def shown(message: Message) -> Sequence[Send] | None:
+            def shown(follows: Follows, message: Message) -> Sequence[Send] | None:
                 bar.advance(task)
                 return follows(message)
 
-            await waiting.sweep(operator, queues, shown)
+            for queues, follows in parts:
+                await waiting.sweep(operator, queues, partial(shown, follows))
 
 
 def _bar() -> Progress:
@@ -233,54 +259,9 @@ def _say(changed: Counter[str], done: str) -> None:
     console().print(shown)
 
 
-async def _found(operator: Operator, targets: Targets) -> AsyncIterator[tuple[Kept, Message]]:
-    async for kept in operator.kept(waiting.WAITING):
+async def _found(
+    operator: Operator, targets: Targets, queues: Sequence[str] = waiting.WAITING
+) -> AsyncIterator[tuple[Kept, Message]]:
+    async for kept in operator.kept(queues):
         if kept.message is not None and targets.concern(kept.message.item):
             yield kept, kept.message
-
-
-def _row(message: Message) -> tuple[str, ...]:
-    item = message.item
-    times = moment(item.accepted_at)
-    people = (item.envelope.sender or "<>", recipients(item))
-    return (item.id, times, *people, str(len(message.content)), str(item.attempt), _next(item), _last(item))
-
-
-def _next(item: Item) -> str:
-    if item.hold_until == waiting.HELD:
-        return "held"
-    return "now" if item.not_before is None else moment(item.not_before)
-
-
-def _last(item: Item) -> str:
-    if not item.history:
-        return ""
-    last = item.history[-1]
-    return f"{last.host}: {last.text}" if last.host else last.text
-
-
-def _json(kept: Kept, message: Message) -> str:
-    fields = {"id": message.item.id, "queue": kept.queue, "octets": len(message.content), "item": message.item}
-    return msgspec.json.encode(fields).decode()
-
-
-def _facts(kept: Kept, message: Message) -> Table:
-    item = message.item
-    shown = table("", "")
-    shown.show_header = False
-    rows = {
-        "id": item.id,
-        "queue": kept.queue,
-        "accepted": f"{moment(item.accepted_at)} ({item.origin})",
-        "from": item.envelope.sender or "<>",
-        "to": ", ".join(recipient.address for recipient in item.envelope.recipients),
-        "octets": str(len(message.content)),
-        "tries": str(item.attempt),
-        "next": _next(item),
-    }
-    for name, text in rows.items():
-        shown.add_row(name, plain(text))
-    for attempt in item.history:
-        host = f"{attempt.host}: " if attempt.host else ""
-        shown.add_row(moment(attempt.at), plain(f"{attempt.stage}, {host}{attempt.text}"))
-    return shown

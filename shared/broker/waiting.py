@@ -1,4 +1,4 @@
-"""What an operator does with mail on its way to delivery: make it due now, hold it, let it go on.
+"""What an operator does with mail on its way to delivery: make it due now, hold it, let it, or what is parked, go on.
 
 Pure functions from a message to what takes its place (None: it stays as it is), and one job that goes through the
 queues with one of them. All that a job has done is in the queues, so that one that was cut off is simply begun again.
@@ -61,6 +61,22 @@ def resumed(message: Message, now: float) -> list[Send] | None:
         return None
     freed = msgspec.structs.replace(item, hold_until=now, not_before=None, flushed_at=now, delay_reported=False)
     return [Send(Place.REDELIVER, Message(freed, message.content))]
+
+
+def revived(message: Message, now: float) -> list[Send]:
+    """Return what was parked as its stage gets it, all failures forgotten; its lifetime begins again."""
+    fresh = msgspec.structs.replace(
+        message.item,
+        failures=0,
+        lost=0,
+        reason=None,
+        hold_until=now,
+        not_before=None,
+        flushed_at=now,
+        delay_reported=False,
+    )
+    place = Place.REDELIVER if fresh.may_be_delivered else Place.SCREEN
+    return [Send(place, Message(fresh, message.content))]
 
 
 async def sweep(operator: Operator, queues: Sequence[str], follows: Follows) -> int:

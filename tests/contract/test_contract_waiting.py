@@ -11,7 +11,7 @@ import pytest
 
 from shared import wire
 from shared.broker.topology import STEPS, User, twin
-from shared.broker.waiting import HELD, LATER, WAITING, Follows, concerns, held, made_due, resumed, sweep
+from shared.broker.waiting import HELD, LATER, WAITING, Follows, concerns, held, made_due, resumed, revived, sweep
 from shared.errors import BrokerError
 from shared.ids import new_id
 from shared.model import Action, Attempt, Message, Place, Send, Verdict
@@ -216,6 +216,20 @@ async def test_held_mail_waits_until_it_is_resumed(harness: Harness) -> None:
     await go_through(harness, 2, lambda message: resumed(message, now))
     found = await due(harness, 2)
     assert {(m.item.not_before, m.item.hold_until, m.item.released_at) for m in found} == {(None, now, now)}
+
+
+async def test_what_is_parked_goes_on_where_it_was(harness: Harness) -> None:
+    """The stage that parked it has it again; nothing is left behind."""
+    judged, fresh = waiting(reason="why", failures=10), waiting(reason="why", verdict=None, lost=10)
+    broker = await harness.open(User.DELIVERY)
+    await broker.publish([to(Place.DEAD, message) for message in (judged, fresh)])
+    operator, now = await harness.operator(), time.time()
+    assert await sweep(operator, [Place.DEAD], lambda message: revived(message, now)) == 2
+    (found,) = await due(harness, 1)
+    (other,) = await take(await harness.open(User.SCREENER), Place.SCREEN, 1)
+    assert [found.item.id, wire.decode_item(other.body).id] == [judged.item.id, fresh.item.id]
+    assert (found.item.failures, found.item.lost, found.item.reason, found.item.released_at) == (0, 0, None, now)
+    assert await harness.depth(Place.DEAD) == 0
 
 
 NOW = 1000.0

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -77,7 +78,7 @@ def test_list_and_show(folder: Path) -> None:
         assert said in shown
     assert sluice("queue", "show", one.item.id, "--raw", cwd=folder).out.encode() == one.content
     missing = sluice("queue", "show", new_id(1.0), cwd=folder)
-    assert (missing.status, "not on its way" in missing.err) == (1, True)
+    assert (missing.status, "nor parked" in missing.err) == (1, True)
 
 
 def test_flush_by_domain_and_as_a_whole(folder: Path) -> None:
@@ -135,6 +136,42 @@ def test_bounce_tells_the_sender_what_the_operator_says(folder: Path) -> None:
     assert "the domain is gone" in json.loads(stranger)["item"]["reason"]
 
 
+PARKED: dict[str, Any] = {
+    "not_before": None,
+    "reason": "failed 10 times",
+    "failures": 10,
+    "lost": 3,
+    "delay_reported": True,
+}
+
+
+def test_what_is_parked_goes_on_if_it_is_named(folder: Path) -> None:
+    """To its stage, as if nothing had happened; neither a domain nor everything means it."""
+    one, two, three = waits(**PARKED), waits(**PARKED, verdict=None), waits(**PARKED)
+    store(folder, one, two, three, place=Place.DEAD)
+    for command in (["resume"], ["resume", "example.net"], ["bounce", "--yes", "example.net"], ["hold", one.item.id]):
+        assert sluice("queue", *command, cwd=folder).out.split()[-1] == "0"
+    assert "failed 10 times" in sluice("queue", "show", one.item.id, cwd=folder).out
+    began = time.time()
+    assert sluice("queue", "resume", one.item.id, two.item.id, cwd=folder).out.split()[-1] == "2"
+    places = ((one, Place.REDELIVER), (two, Place.SCREEN))
+    for before, place in places:
+        (item,) = kept(folder, place)
+        assert item.id == before.item.id
+        assert (item.failures, item.lost, item.reason, item.delay_reported) == (0, 0, None, False)
+        assert (item.released_at > began, item.history) == (True, before.item.history)
+    assert [item.id for item in kept(folder, Place.DEAD)] == [three.item.id]
+
+
+def test_what_is_parked_is_given_up_if_it_is_named(folder: Path) -> None:
+    one = waits(**PARKED)
+    store(folder, one, place=Place.DEAD)
+    assert sluice("queue", "bounce", one.item.id, "--yes", cwd=folder).out.split()[-1] == "1"
+    (report,) = kept(folder)
+    assert (report.origin, report.envelope.recipients[0].address) == (Origin.GENERATED, "a@example.org")
+    assert kept(folder, Place.DEAD) == []
+
+
 def test_nothing_is_held_or_given_up_unless_it_is_named(folder: Path) -> None:
     store(folder, waits())
     for command in ("hold", "bounce"):
@@ -159,7 +196,7 @@ def test_an_interrupted_job_says_so_and_goes_on(
         return made_due(each, began)
 
     with pytest.raises(SluiceError, match="run it again to go on"):
-        waiting._change(load(folder / "sluice.toml", {}), waiting.Targets((), ()), follows, "made due")
+        waiting._change(load(folder / "sluice.toml", {}), waiting.Targets((), ()), "made due", waiting.Job(follows))
     done = int(capsys.readouterr().out.split()[-1])
     assert 20 <= done < 40
     assert sum(item.not_before is None for item in kept(folder)) == done
