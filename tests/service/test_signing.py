@@ -141,6 +141,15 @@ def test_what_relays_do_breaks_neither(signing: Signing, old: bytes, new: bytes,
     assert _holds(changed, signing.dns)
 
 
+def test_a_date_and_an_id_that_were_missing_may_be_added(signing: Signing, tmp_path: Path) -> None:
+    """As relays do for scanners and scripts; where there is one, a second breaks the signature (CHANGES)."""
+    bare = b"From: Alice <alice@example.org>\r\nSubject: Scan\r\n\r\nHello.\r\n"
+    added = b"Message-ID: <1@smart.example>\r\nDate: Tue, 24 Nov 2026 20:14:35 +0000\r\n"
+    mail = signing.signed(bare).replace(b"From: Alice", added + b"From: Alice")
+    assert opendkim(mail, signing.dns, tmp_path) == BOTH
+    assert _holds(mail, signing.dns)
+
+
 def test_an_expired_signature_does_not_hold(tmp_path: Path) -> None:
     key = new_key("rsa")
     envelope = Envelope(sender="alice@example.org", recipients=(Recipient(address="bob@example.net"),))

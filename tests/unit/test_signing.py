@@ -92,13 +92,15 @@ def test_a_forged_author_of_ours_is_not_confirmed(
         (b"", (), []),
         (b"From: a\r\nTO: b\r\nto : c\r\n", (), [b"from", b"to", b"to"]),
         (b"Received: x\r\nX-Spam: no\r\nReturn-Path: <>\r\nAuthentication-Results: x\r\n", (), []),
+        (b"Date: x\r\n", (), [b"date"] * 2),
+        (b"Message-ID: x\r\nMessage-Id: y\r\n", (), [b"message-id"] * 3),
         (b"List-ID: x\r\nSender: y\r\nSender: y\r\n", (), [b"sender", b"sender", b"list-id"]),
         (b"DKIM-Signature: x\r\n", (), []),
         (b"DKIM-Signature: x\r\nDKIM-Signature: y\r\n", (b"dkim-signature",), [b"dkim-signature"] * 2),
     ],
 )
 def test_what_is_covered(header: bytes, besides: tuple[bytes, ...], added: list[bytes]) -> None:
-    """What readers see once more than it is there; trace fields, which relays add and change, not at all."""
+    """What readers see once more than it is there, but for what relays may add; trace fields not at all."""
     names = names_to_sign(fields_of(header), *besides)
     assert names is not None
     assert sorted(names) == sorted([*ONCE_MORE, *added])
