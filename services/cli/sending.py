@@ -12,7 +12,7 @@ from pathlib import Path
 from services.delivery.routing.route import compile_routes, default_source
 from services.delivery.routing.source import Source
 from services.delivery.security.contexts import Contexts
-from services.delivery.signing.keys import SigningKey
+from services.delivery.signing.keys import RSA_BITS, SigningKey
 from services.delivery.signing.signer import read_keys
 from shared.config.findings import Problem, Severity
 from shared.config.model import Config
@@ -146,9 +146,17 @@ async def _published(resolver: Resolver, name: str, key: SigningKey) -> Problem:
     tags = read_tags(answer.records[0].decode("latin-1")) or {}
     if not _fits(tags, key):
         return Problem(Severity.ERROR, name, f"{key.name} in DNS is not the public key of this one", remedy)
+    return _judged(name, key, tags)
+
+
+def _judged(name: str, key: SigningKey, tags: dict[str, str]) -> Problem:
+    """Return what is to be said of a key that is in DNS."""
     if "y" in [flag.strip().lower() for flag in tags.get("t", "").split(":")]:
         reason = f"{key.name} says t=y, testing: receivers may ignore what it signs"
         return Problem(Severity.WARNING, name, reason, "remove t=y from the record")
+    if key.is_short:
+        reason = f"{key.name} has fewer than {RSA_BITS} bits: others may break it, and sign as you"
+        return Problem(Severity.WARNING, name, reason, "make a new one: sluice dkim key")
     return Problem(Severity.OK, name, f"{key.name} is in DNS")
 
 

@@ -1,6 +1,7 @@
 """`sluice dkim`: a key made, its record published, and `sluice check` content; and what `check` says when it is not."""
 
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from shared.config.model import Config, Delivery, Dkim
 from shared.dns.resolver import DnsResolver
 from tests.support.cli import Done, sluice
 from tests.support.dns_server import DnsServer, Fault, Zone
+from tests.support.programs import needed
 
 HOSTS = 'relay = { postmaster = "p@example.org", hosted = { "example.org" = "127.0.0.1" } }\n'
 NAME = "s1._domainkey.example.org"
@@ -120,6 +122,16 @@ def test_a_key_that_others_may_read(tmp_path: Path) -> None:
     assert found["delivery.arc.key"][0] == "warning"
     assert "chmod 600" in found["delivery.arc.key"][1]
     assert found["delivery.arc"][0] == "error"
+
+
+def test_a_key_of_few_bits(tmp_path: Path) -> None:
+    needed("openssl")
+    subprocess.run(["openssl", "genrsa", "-out", str(tmp_path / "dkim.pem"), "1024"], check=True, capture_output=True)
+    written(tmp_path, '[[delivery.dkim]]\ndomain = "example.org"\nselector = "s1"\nkey = "dkim.pem"\n')
+    record = sluice("dkim", "record", cwd=tmp_path).out.partition(" TXT ")[2].strip("() \n")
+    severity, line = checked(tmp_path, {NAME: {"TXT": [record]}})[ENTRY]
+    assert severity == "warning"
+    assert "fewer than 2048 bits" in line
 
 
 def test_a_file_that_is_no_key(tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ class SigningKey(msgspec.Struct, frozen=True):
         return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
 
     @property
+    def is_short(self) -> bool:
+        """Tell whether it is an RSA key of fewer bits than signers should use (RFC 8301 section 3.2)."""
+        return isinstance(self.private, RSAPrivateKey) and self.private.key_size < RSA_BITS
+
+    @property
     def public(self) -> bytes:
         """The public key as p= has it before base64."""
         key = self.private.public_key()
