@@ -146,7 +146,9 @@ def flush(domains: Domains = None, config: ConfigOption = None) -> None:
 
 
 def hold(targets: Named, config: ConfigOption = None) -> None:
-    """Keep what is on its way from being tried, until `sluice queue resume`. New mail is not held.
+    """Keep what is on its way from being tried, until `sluice queue resume`.
+
+    What comes after this is not held: for that name the domain in `delivery.hold` first.
 
     Example: `sluice queue hold example.net`
     """

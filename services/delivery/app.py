@@ -118,6 +118,7 @@ def build_handler(
         policy=Policy.of(config),
         attempt_seconds=delivery.attempt_timeout,
         signer=Signer(read_keys(config), config.hostname, config.relay.postmaster),
+        held=delivery.hold,
     )
     return Handler(parts, clock, rng)
 

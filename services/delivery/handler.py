@@ -16,6 +16,7 @@ from services.delivery.shaping.gate import Busy, Gate
 from services.delivery.shaping.site import site_of
 from services.delivery.signing.signer import Signer
 from shared import log, metrics
+from shared.broker import waiting
 from shared.broker.worker import parked
 from shared.clock import Clock
 from shared.model import Item, Message, Place, Send
@@ -36,6 +37,8 @@ class Parts(NamedTuple):
     policy: Policy
     attempt_seconds: float
     signer: Signer
+    held: Sequence[str] = ()
+    """Domains whose new mail is not tried."""
 
 
 def put_off(busy: Busy) -> Reply:
@@ -67,6 +70,10 @@ class Handler:
         if len(domains) > 1:
             return [Send(Place.REDELIVER, Message(part, message.content)) for part in by_destination(item)]
         (domain,) = domains
+        kept = waiting.held_as_new(message, self._parts.held)
+        if kept is not None:
+            self._log.info("held", id=item.id, destination=domain)
+            return kept
         return await self._deliver(message, domain)
 
     def _later(self, message: Message, seconds: float) -> Send:

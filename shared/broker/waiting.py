@@ -28,10 +28,16 @@ def concerns(item: Item, domains: Sequence[str], ids: Sequence[str] = ()) -> boo
     """
     if not domains and not ids:
         return True
-    domain = item.destination or item.envelope.recipients[0].domain
-    return item.id in ids or any(
-        domain == named or (named.startswith(".") and domain.endswith(named)) for named in domains
-    )
+    return item.id in ids or is_among(_domain(item), domains)
+
+
+def _domain(item: Item) -> str:
+    return item.destination or item.envelope.recipients[0].domain
+
+
+def is_among(domain: str, named: Sequence[str]) -> bool:
+    """Tell whether a domain is named, or one above it as `.example.org`, or all as `*`."""
+    return any(each in {domain, "*"} or (each.startswith(".") and domain.endswith(each)) for each in named)
 
 
 def made_due(message: Message, since: float) -> list[Send] | None:
@@ -52,6 +58,13 @@ def held(message: Message) -> list[Send] | None:
         return None
     kept = msgspec.structs.replace(item, hold_until=HELD, not_before=HELD)
     return [Send(Place.REDELIVER, Message(kept, message.content))]
+
+
+def held_as_new(message: Message, domains: Sequence[str]) -> list[Send] | None:
+    """Return what is held as new mail for one of these domains: neither tried yet nor resumed."""
+    item = message.item
+    new = item.attempt == 0 and item.flushed_at is None
+    return held(message) if new and is_among(_domain(item), domains) else None
 
 
 def resumed(message: Message, now: float) -> list[Send] | None:

@@ -209,6 +209,13 @@ def _dane(config: Config, _: Facts) -> Iterator[Problem]:
             yield Problem(Severity.ERROR, f'delivery.tls_policy."{name}"', reason, "let one validate, or write verify")
 
 
+def _held(config: Config, _: Facts) -> Iterator[Problem]:
+    for domain in config.delivery.hold:
+        reason = "mail for every domain" if domain == "*" else f'new mail for "{domain}"'
+        remedy = "when that is over, remove it, and run: sluice queue resume"
+        yield Problem(Severity.WARNING, "delivery.hold", f"{reason} is held, and not delivered", remedy)
+
+
 def _signing(config: Config, _: Facts) -> Iterator[Problem]:
     names = [(entry.domain, entry.selector) for entry in config.delivery.dkim]
     for index, name in enumerate(names):
@@ -237,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
     _effects,
     _limits,
     _routes,
+    _held,
     _dane,
     _signing,
     _screener,

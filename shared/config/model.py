@@ -298,6 +298,8 @@ class Delivery(Section, frozen=True):
         Duration(14400),
     )
     allow_private_destinations: bool = False
+    hold: tuple[RouteDomain, ...] = ()
+    """Domains (or ".example.org", or "*") whose new mail is held untried, until `sluice queue resume`."""
     route: dict[RouteDomain, RouteUrl] = {}
     """Domain (or ".example.org", or "*") = "smtp://user@host:port", "smtps://...", "lmtp://host:port",
     "lmtp:///path", or "mx"."""

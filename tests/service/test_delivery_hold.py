@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shared.broker.waiting import HELD, resumed
 from shared.model import Message, Release
 from shared.split import by_destination
 from tests.support.delivery_world import ACCEPTED_AT, World, again, message
@@ -51,3 +52,22 @@ async def test_what_is_released_from_quarantine_has_its_whole_lifetime(world: Wo
     world.now = RELEASE + LIFETIME
     (send,) = await world.deliver(later)
     assert b"4.4.7" in send.message.content
+
+
+async def test_a_domains_new_mail_is_held_until_it_is_resumed(world: World) -> None:
+    """What was tried before, or is resumed while the domain is still named, goes on."""
+    world.configure(hold=("example.net", ".example.com"))
+    servers = [world.server() for _ in range(3)]
+    for domain, server in zip(("example.net", "a.example.com", "example.org"), servers, strict=True):
+        world.mx(domain, (10, server))
+    for held in (message(BOB), message("eve@a.example.com"), message(BOB, hold_until=RELEASE - 1)):
+        world.now = RELEASE
+        (send,) = await world.deliver(held)
+        assert (send.message.item.hold_until, send.message.item.not_before) == (HELD, HELD)
+        assert await world.deliver(send.message) == [send]
+        freed = resumed(send.message, world.now)
+        assert freed is not None
+        assert await world.deliver(freed[0].message) == ()
+    assert await world.deliver(message(BOB, attempt=1)) == ()
+    assert await world.deliver(message("joe@example.org")) == ()
+    assert [len(server.transactions) for server in servers] == [3, 1, 1]

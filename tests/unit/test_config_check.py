@@ -173,6 +173,8 @@ PROBLEMS: list[tuple[Config, Severity, str, str]] = [
         "relay.denied_senders",
         '"x@b.invalid" has no effect beside "b.invalid"',
     ),
+    (changed(delivery={"hold": ("a.example",)}), Severity.WARNING, "delivery.hold", 'mail for "a.example" is held'),
+    (changed(delivery={"hold": ("*",)}), Severity.WARNING, "delivery.hold", "mail for every domain is held"),
     (relay(postmaster="p@else.example"), Severity.ERROR, "relay.postmaster", "neither hosted nor routed"),
     (changed(ingress={"listener": ()}), Severity.ERROR, "ingress.listener", "there is none"),
     (
