@@ -123,14 +123,14 @@ class Client:
                 if smtp.supports_extension("starttls"):
                     await self._start_tls(smtp, target, tls)
                 elif tls is not Tls.MAY:
-                    smtp.close()
+                    _hang_up(smtp)
                     reply = Reply(454, "4.7.4", f"{hop.host} offers no STARTTLS, which is required")
                     return Failure(reply, Result.NO_STARTTLS, unprotected=True)
             if hop.user is not None:
                 phase = "AUTH"
                 await smtp.login(hop.user, self._passwords.get(hop.route or "", ""))
         except _ERRORS as error:
-            smtp.close()
+            _hang_up(smtp)
             return Failure(_refusal(error, phase, hop.host), _failed_tls(error, phase), _is_distrust(error))
         if smtp.transport is None:
             return Failure(Reply(451, "4.4.2", f"session with {hop.host} ended at {phase}"))
@@ -142,6 +142,14 @@ class Client:
         await smtp.starttls(tls_context=self._contexts.of(tls, target.hop))
         _check(smtp, tls, target.protection)
         await _hello(smtp, lmtp=target.hop.lmtp)  # what was offered in clear is void (RFC 3207 section 4.2)
+
+
+def _hang_up(smtp: aiosmtplib.SMTP) -> None:
+    """Close at once: `close` alone waits for the host to agree to the end of TLS while another connection is opened."""
+    transport = smtp.transport
+    smtp.close()
+    if transport is not None:
+        cast("asyncio.Transport", transport).abort()
 
 
 def _check(smtp: aiosmtplib.SMTP, tls: Tls, protection: Protection) -> None:

@@ -1,13 +1,18 @@
-"""Connecting to a host: one address, or two of which the second starts if the first is slow (RFC 8305)."""
+"""Connecting to a host: one address, or two of which the second has its turn if the first is slow (after RFC 8305).
+
+They take turns where RFC 8305 would let them race: the loser of a race may have got through as well, and then the host
+sees one connection more than it was to see. Here it never has two.
+"""
 
 import asyncio
 import os
 import socket
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-DELAY = 0.25
-"""Seconds that the first address has for itself (RFC 8305 section 5)."""
+FIRST_TURN = 1.0
+"""Seconds that the first of several ways has before the others have their turns: between RFC 8305's 0.25 and 2."""
 
 
 _BIND_ADDRESS_NO_PORT = 24
@@ -30,46 +35,29 @@ class Unreachable(NamedTuple):
     """Nobody took the connection; what became of each way, for the reply."""
 
     reason: str
+    slow: bool = False
+    """It did not answer in time, and might with more of it."""
 
 
 async def connect(ways: Sequence[Way], seconds: float) -> socket.socket | Unreachable:
-    """Return a connection by whichever way leads to one first. Each has `seconds`, from its own start.
+    """Return a connection by the first way that leads to one, each with `seconds`; no two are ever under way.
 
-    The next way starts when the one before has failed, or has had its `DELAY` to itself.
+    The first of several has but FIRST_TURN at first, and all of its time once the others have failed.
     """
-    if len(ways) == 1:
-        return await _connect(ways[0], seconds)
-    tries: list[asyncio.Task[socket.socket | Unreachable]] = []
-    won = None
-    try:
-        for way in ways:
-            tries.append(asyncio.create_task(_connect(way, seconds)))
-            won = await _first(tries, None if way is ways[-1] else DELAY)
-            if won is not None:
-                return won
-        results = [task.result() for task in tries]
-        return Unreachable("; ".join(result.reason for result in results if isinstance(result, Unreachable)))
-    finally:
-        for task in tries:
-            if not task.cancel() and isinstance(lost := task.result(), socket.socket) and lost is not won:
-                lost.close()
-
-
-async def _first(
-    tries: Sequence[asyncio.Task[socket.socket | Unreachable]], seconds: float | None
-) -> socket.socket | None:
-    """Return the first connection, or None once all tries have failed or the time is over."""
-    loop = asyncio.get_running_loop()
-    until = None if seconds is None else loop.time() + seconds
-    while True:
-        for task in tries:
-            if task.done() and isinstance(connection := task.result(), socket.socket):
-                return connection
-        pending = [task for task in tries if not task.done()]
-        left = None if until is None else until - loop.time()
-        if not pending or (left is not None and left <= 0):
-            return None
-        await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.sleep(0)  # what was closed a moment ago is closed before another is opened
+    turns = deque((way, seconds) for way in ways)
+    if len(ways) > 1:
+        turns[0] = (ways[0], min(FIRST_TURN, seconds))
+    results: dict[Way, Unreachable] = {}
+    while turns:
+        way, limit = turns.popleft()
+        result = await _connect(way, limit)
+        if isinstance(result, socket.socket):
+            return result
+        results[way] = result
+        if result.slow and limit < seconds:
+            turns.append((way, seconds))
+    return Unreachable("; ".join(results[way].reason for way in ways))
 
 
 async def _connect(way: Way, seconds: float) -> socket.socket | Unreachable:
@@ -84,8 +72,9 @@ async def _connect(way: Way, seconds: float) -> socket.socket | Unreachable:
             to = way.address if inside else (way.address, way.port)
             await asyncio.get_running_loop().sock_connect(connection, to)
     except TimeoutError:
-        connection.close()
-        return Unreachable(f"{way} timed out")
+        if not _is_connected(connection):
+            connection.close()
+            return Unreachable(f"{way} timed out", slow=True)
     except OSError as error:
         connection.close()
         return Unreachable(f"{way}: {os.strerror(error.errno) if error.errno else error}")
@@ -95,6 +84,15 @@ async def _connect(way: Way, seconds: float) -> socket.socket | Unreachable:
     if not inside:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def _is_connected(connection: socket.socket) -> bool:
+    """Tell whether it got through in the very moment when its time was over: the host has seen it, then."""
+    try:
+        connection.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _bind(connection: socket.socket, source: str) -> None:
