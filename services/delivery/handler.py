@@ -96,7 +96,8 @@ class Handler:
                 pause = busy.seconds
         except TimeoutError:
             taken = min(loop.time() - began, self._parts.attempt_seconds)
-            attempt.failed(Reply(451, "4.4.2", f"interrupted without a result after {taken:.3g} s"), None)
+            why = ", since the broker was lost" if attempt.cut_off else ""
+            attempt.failed(Reply(451, "4.4.2", f"interrupted without a result after {taken:.3g} s{why}"), None)
             if attempt.cut_off:
                 pause = CUT_OFF * (1 + self._rng.random() / 5)
         except Exception as error:
