@@ -149,7 +149,7 @@ class Courier:
         while able := [recipient for recipient in attempt.open if carries(recipient, offers)]:
             if session.exhausted:
                 return End.USED_UP
-            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in able[: offers.recipients]]
+            batch = [(recipient, rcpt_line(recipient, offers)) for recipient in able[: session.offers.recipients]]
             transaction = Transaction(Order(mail, batch, content), offers, reset=session.must_reset)
             try:
                 await session.perform(transaction)
@@ -161,6 +161,8 @@ class Courier:
                 if transaction.chunks_unknown:
                     return End.NO_CHUNKS
                 return End.FINISHED if transaction.answered else End.DEAD
+            if transaction.room is not None:  # no more at a time from now on, lest it counts errors
+                session.offers = session.offers._replace(recipients=transaction.room)
         if attempt.open:
             reply = Reply(553, "5.6.7", f"the recipient's address is not ASCII, and {session.host} lacks SMTPUTF8")
             attempt.failed(reply, session.host)

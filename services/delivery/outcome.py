@@ -98,3 +98,8 @@ def rcpt_reply(reply: Reply) -> Reply:
     if reply.code == 552 and reply.enhanced == "5.5.3":
         return Reply(452, "4.5.3", reply.text)
     return reply
+
+
+def is_too_many(reply: Reply) -> bool:
+    """Tell whether RCPT was refused for what the transaction has already (RFC 5321 section 4.5.3.1.10)."""
+    return reply.code == 452 and reply.enhanced in {None, "4.5.3"}

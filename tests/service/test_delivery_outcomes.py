@@ -288,6 +288,40 @@ async def test_many_recipients_go_in_transactions_of_a_hundred(world: World) -> 
     assert server.sessions == 1
 
 
+@pytest.mark.parametrize("refusal", ["452 4.5.3 too many", "452 too many", "552 5.5.3 too many"])
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING")])
+async def test_too_many_recipients_go_in_the_next_transaction(
+    world: World, offers: tuple[str, ...], refusal: str
+) -> None:
+    """At once, in the same session, and no more at a time from then on: RFC 5321 section 4.5.3.1.10."""
+    steps = [*["250 ok"] * 10, *[refusal] * 25, *["250 ok"] * 25]
+    server = one_server(world, extensions=offers, script={"RCPT": steps})
+    recipients = tuple(f"user{n}@example.net" for n in range(35))
+    assert await world.deliver(message(*recipients)) == ()
+    assert [mail.recipients for mail in server.transactions] == [
+        recipients[:10],
+        recipients[10:20],
+        recipients[20:30],
+        recipients[30:],
+    ]
+    assert (server.sessions, sum(line.startswith("RCPT") for line in server.commands)) == (1, 60)
+
+
+async def test_a_host_that_takes_no_recipient_is_not_asked_for_ever(world: World) -> None:
+    """Too many is an answer like any other where the transaction has none; so is a 452 for another reason."""
+    server = one_server(world, script={"RCPT": "452 4.5.3 too many"})
+    later = again(await world.deliver(message(BOB, EVE)))
+    assert len(later.item.envelope.recipients) == 2
+    server.script("RCPT", "250 ok", "452 4.2.2 over quota", "250 ok")
+    later = again(await world.deliver(message(BOB, EVE)))
+    assert [each.address for each in later.item.envelope.recipients] == [EVE]
+    server.script("RCPT", "250 ok", "452 4.5.3 too many")
+    server.script(".", "550 5.7.1 no")
+    bounced = await world.deliver(message(BOB, EVE))
+    assert again(bounced).item.envelope.recipients[0].address == EVE
+    assert len(server.transactions) == 1
+
+
 async def test_dsn_parameters_go_to_a_host_that_offers_dsn(world: World) -> None:
     server = one_server(world, extensions=("DSN",))
     recipient = Recipient(address=BOB, orcpt="rfc822;Bob@example.net", notify=("SUCCESS", "FAILURE"))

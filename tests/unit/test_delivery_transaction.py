@@ -119,6 +119,25 @@ def test_one_chunk_to_whoever_takes_chunks(
     assert (transaction.broken, transaction.needs_reset) == (None, reset)
 
 
+@pytest.mark.parametrize(
+    ("replies", "bob", "eve", "room"),
+    [
+        ("250 250 452 354 250", 250, None, 1),
+        ("250 250 452 354 554", 554, None, 1),
+        ("250 250 452 451", 451, None, 1),
+        ("250 452 250 354 250", 452, 250, None),
+        ("250 452 452 503", 452, 452, None),
+        ("250 250 451 354 250", 250, 451, None),
+        ("451 250 452 503", 451, 451, None),
+    ],
+)
+def test_whoever_is_too_much_for_a_transaction_has_no_answer_yet(
+    replies: str, bob: int, eve: int | None, room: int | None
+) -> None:
+    _, transaction = run(IN_FLIGHT, *replies.split())
+    assert (codes(transaction), transaction.room, transaction.broken) == ((bob, eve), room, None)
+
+
 class Lost(NamedTuple):
     """What is known when a session ends early."""
 

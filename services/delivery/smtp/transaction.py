@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.delivery.outcome import rcpt_reply
+from services.delivery.outcome import is_too_many, rcpt_reply
 from services.delivery.smtp.offers import Offers
 from shared.model import Recipient
 from shared.smtp.reply import Reply
@@ -74,6 +74,8 @@ class Transaction:
         """True if the session may go on, but not without RSET."""
         self.chunks_unknown = False
         """True if the host offered CHUNKING and does not know BDAT: it may have taken content for commands."""
+        self.room: int | None = None
+        """How many recipients the host takes at a time, if it refused others as too many: those have no answer yet."""
         self.answered = False
         """False until the host answers MAIL: nothing has come of this transaction yet (BROKER.md 32)."""
 
@@ -147,8 +149,12 @@ class Transaction:
         self._asked += 1
         if reply.code < 300:
             self._accepted.append(recipient)
-        if reply.code >= 400 and not self._mail_refused:
+        if reply.code < 400 or self._mail_refused:
+            return
+        if not self._accepted or not is_too_many(reply):
             self.answers[recipient] = reply
+        elif self.room is None:
+            self.room = len(self._accepted)
 
     def _data_answered(self, reply: Reply) -> None:
         if reply.code >= 400:
