@@ -5,6 +5,8 @@ sends the next one, and the task that waits for the transaction is woken once.
 """
 
 import asyncio
+import contextlib
+import socket
 from collections import deque
 from typing import NamedTuple
 
@@ -30,6 +32,8 @@ class Timeouts(NamedTuple):
     data: float = 120
     block: float = 180
     end: float = 600
+    silence: float = 20
+    """For the host's kernel to acknowledge the first flight over a kept session: it may be gone without a word."""
 
     @classmethod
     def of(cls, connect: float, cap: float) -> "Timeouts":
@@ -67,7 +71,7 @@ class Session(asyncio.Protocol):
         self._may_write = True
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._reset = self._leaving = False
+        self._reset = self._leaving = self._watched = False
         self.host = host
         self.offers = offers
         self.transactions = 0
@@ -99,6 +103,8 @@ class Session(asyncio.Protocol):
         self.transactions += 1
         self._transaction = transaction
         self._ended = self._loop.create_future()
+        if self.transactions > 1:
+            self._watch(self._timeouts.silence)
         try:
             self._go_on()
             await self._ended
@@ -124,6 +130,17 @@ class Session(asyncio.Protocol):
             pieces = (b"".join(pieces),)
         self._to_write.extend(map(memoryview, pieces))
         self._write()
+
+    def _watch(self, seconds: float) -> None:
+        """Have the kernel end the connection if nothing acknowledges what is sent for so long; 0 leaves that to us.
+
+        A firewall that forgot the session drops what is sent, and the host's own time for MAIL is 5 minutes. Once it
+        has answered it is there: then a host that does not read for a while must not be taken for a dead one.
+        """
+        self._watched = seconds > 0
+        with contextlib.suppress(OSError, ValueError):  # a socket in the file system, or closed already
+            to = self._transport.get_extra_info("socket")
+            to.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
     def _end(self) -> None:
         """Wake whoever waits for the transaction, or for the reply to QUIT."""
@@ -202,6 +219,8 @@ class Session(asyncio.Protocol):
         early = transaction.awaited is Phase.CONTENT and (
             bool(self._to_write) or self._transport.get_write_buffer_size() > 0
         )
+        if self._watched:
+            self._watch(0)
         if early and reply.code < 400:
             transaction.broke(Reply(451, "4.4.2", f"{self.host} said {reply} before all of it was sent"))
         else:
