@@ -17,6 +17,7 @@ FULL_LIMIT = 1024 * 1024
 """Octets beyond which an original asked for with RET=FULL is returned as its header only."""
 HEADER_LIMIT = 64 * 1024
 
+_FIELDS = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*")
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t\r\n]*(<[!-;=?-~]{1,250}>)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -64,11 +65,12 @@ def build_report(report: Report) -> bytes:
 
 
 def header_of(content: bytes) -> bytes:
-    """Return the header section of a message, final CRLF included, whole lines up to HEADER_LIMIT octets."""
-    end = content.find(b"\r\n\r\n", 0, HEADER_LIMIT)
-    if end < 0:
-        end = content.rfind(b"\r\n", 0, HEADER_LIMIT)
-    return content[: end + 2] if end >= 0 else b""
+    """Return the fields of a message's header, whole lines up to HEADER_LIMIT octets.
+
+    What is no field begins the body, though no empty line is in front of it: nothing of that is quoted.
+    """
+    found = _FIELDS.match(content, 0, HEADER_LIMIT)
+    return found[0] if found else b""
 
 
 def _header(report: Report, boundary: bytes) -> bytes:

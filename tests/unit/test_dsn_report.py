@@ -203,6 +203,11 @@ def test_eight_bit_headers_and_addresses_are_marked() -> None:
     [
         (CONTENT, CONTENT[: CONTENT.index(b"\r\n\r\n") + 2]),
         (b"", b""),
+        (b"\r\nA: a body\r\n\r\nmore of it\r\n", b""),
+        (b"A: b\r\nno field, so the body\r\nC: d\r\n\r\nmore of it\r\n", b"A: b\r\n"),
+        (b"A : b\r\n\tand\r\n  so on\r\nB:\r\n\r\nC: d\r\n", b"A : b\r\n\tand\r\n  so on\r\nB:\r\n"),
+        (b"A: b\r\n" + b" c\r\n" * 30000, b"A: b\r\n" + b" c\r\n" * ((65536 - 6) // 4)),
+        (b"A: b\r\n:\r\n\r\n", b"A: b\r\n"),
         (b"no line end", b""),
         (b"A: b\r\n", b"A: b\r\n"),
         (b"A: " + b"b" * 70000 + b"\r\n\r\n", b""),
