@@ -31,6 +31,8 @@ class PolicyServer(socketserver.ThreadingTCPServer):
         """None: the connection is kept open without an answer."""
         self.for_ever = False
         """The answer's end is repeated until the client leaves."""
+        self.stays = False
+        """The connection is kept open after the answer."""
         self.requests: list[bytes] = []
         self.host = host
         self.port: int = self.socket.getsockname()[1]
@@ -64,5 +66,7 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.server.leaving.wait()
             else:
                 connection.sendall(answer)
+                if self.server.stays:
+                    self.server.leaving.wait()
                 while self.server.for_ever:
                     connection.sendall(answer[-1:] * 4096)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.delivery.security.protection import Result
-from services.delivery.security.sts import MAX_AGE, Mode, StsPolicy, allows, parse, policy_id
-from services.delivery.security.sts_fetch import MAX_BODY, Trouble, read_response
+from services.delivery.security.sts import MAX_AGE, Mode, StsPolicy, allows, parse, policy_id, vouches
+from services.delivery.security.sts_fetch import MAX_BODY, Trouble, is_whole, read_response
 from services.delivery.security.sts_policies import Known, Step, StsMemory, next_step
 
 GOOD = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.net\r\nmx: *.example.org\r\nmax_age: 604800\r\n"
@@ -21,6 +21,8 @@ POLICY = StsPolicy(Mode.ENFORCE, 604800, ("mx1.example.net", "*.example.org"))
         ([b"v=STSv1;id=1;"], "1"),
         ([b"v=STSv1 ; \t id=1 ; more=x; y=z"], "1"),
         ([b"some other text", b"v=STSv1; id=1;"], "1"),
+        ([b"v=STSv10; id=2;", b"v=STSv1; id=1;", b"v=STSv1"], "1"),
+        ([b"v=STSv1; more=x;some=id; id=1; id=2"], "1"),
         ([b"v=STSv1; id=" + b"a" * 32], "a" * 32),
         ([], None),
         ([b"some other text"], None),
@@ -30,7 +32,8 @@ POLICY = StsPolicy(Mode.ENFORCE, 604800, ("mx1.example.net", "*.example.org"))
         ([b"v=STSv1; id="], None),
         ([b"v=STSv1; id=a-b;"], None),
         ([b"v=STSv1; id=1 2;"], None),
-        ([b"v=STSv1; more=x; id=1;"], None),
+        ([b"v=STSv1; more; id=1;"], None),
+        ([b"v=STSv1; id=a-b; id=1;"], None),
         ([b"v=STSv1; id=" + b"a" * 33], None),
         ([b"v=STSv2; id=1;"], None),
         ([b" v=STSv1; id=1;"], None),
@@ -109,6 +112,20 @@ def test_patterns_name_hosts(host: str, expected: bool) -> None:
     assert allows(POLICY, host) is expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (None, False),
+        (POLICY, True),
+        (StsPolicy(Mode.TESTING, 1, POLICY.patterns), True),
+        (StsPolicy(Mode.TESTING, 1, ("mx2.example.net",)), False),
+        (StsPolicy(Mode.NONE, 1, POLICY.patterns), False),
+    ],
+)
+def test_a_policy_vouches_for_hosts(policy: StsPolicy | None, expected: bool) -> None:
+    assert vouches(policy, "mx1.example.net") is expected
+
+
 def response(body: bytes = GOOD, status: str = "200 OK", content_type: str = "text/plain", *, field: str = "") -> bytes:
     head = [f"HTTP/1.1 {status}", *([f"Content-Type: {content_type}"] if content_type else [])]
     head += [field] if field else []
@@ -154,6 +171,24 @@ FETCH, INVALID = Result.STS_FETCH, Result.STS_INVALID
 def test_an_answer_holds_a_policy_or_trouble(octets: bytes, expected: StsPolicy | Result) -> None:
     read = read_response(octets)
     assert (read.result if isinstance(read, Trouble) else read) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (response(field=SIZED), True),
+        (response(field=SIZED.lower()), True),
+        (response(field=SIZED)[:-1], False),
+        (response(CHUNKED, field="Transfer-Encoding: chunked"), True),
+        (response(CHUNKED[:-1], field="Transfer-Encoding: chunked"), False),
+        (response(), False),
+        (response(CHUNKED), False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", False),
+        (b"", False),
+    ],
+)
+def test_an_answer_is_known_to_be_whole(octets: bytes, expected: bool) -> None:
+    assert is_whole(octets) is expected
 
 
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(response)))

@@ -9,7 +9,10 @@ import msgspec
 MAX_AGE = 31_557_600
 """Seconds for which a policy is believed at most: a year (section 3.2)."""
 
-_RECORD = re.compile(rb"v=STSv1[ \t]*;[ \t]*id=([A-Za-z0-9]{1,32})[ \t]*(?:;.*)?", re.DOTALL)
+_RECORD = re.compile(
+    rb"v=STSv1[ \t]*;(?:[ \t]*(?!id=)[\w.-]+=[^;]*;)*[ \t]*id=([A-Za-z0-9]{1,32})[ \t]*(?:;.*)?", re.DOTALL
+)
+_VERSION = re.compile(rb"v=STSv1[ \t]*;")
 _PATTERN = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _AGE = re.compile(r"[0-9]{1,10}")
 
@@ -39,7 +42,7 @@ def policy_id(records: Sequence[bytes]) -> str | None:
 
     None if there is no record, several, or one that is not to be understood: no policy then (section 3.1).
     """
-    ours = [record for record in records if record.startswith(b"v=STSv1")]
+    ours = [record for record in records if _VERSION.match(record)]
     match = _RECORD.fullmatch(ours[0]) if len(ours) == 1 else None
     return match[1].decode() if match else None
 
@@ -86,3 +89,8 @@ def allows(policy: StsPolicy, host: str) -> bool:
     """Tell whether a mail host is one of the policy's; "*." stands for exactly one label (section 4.1)."""
     label, _, parent = host.partition(".")
     return host in policy.patterns or (bool(label) and f"*.{parent}" in policy.patterns)
+
+
+def vouches(policy: StsPolicy | None, host: str) -> bool:
+    """Tell whether a domain says by its policy, whatever its mode, that the mail host is its own."""
+    return policy is not None and policy.mode is not Mode.NONE and allows(policy, host)

@@ -7,6 +7,7 @@ than 64 KiB, or takes too long, is no policy.
 import asyncio
 import http.client
 import io
+import re
 import ssl
 from typing import NamedTuple
 
@@ -61,6 +62,20 @@ def read_response(octets: bytes) -> StsPolicy | Trouble:
         return Trouble(str(error), Result.STS_INVALID)
 
 
+def is_whole(octets: bytes | bytearray) -> bool:
+    """Tell whether nothing more has to come: some servers keep the connection open whatever they are asked."""
+    head, end, body = octets.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    length = _LENGTH.search(head)
+    return len(body) >= int(length[1]) if length else _CHUNKED.search(head) is not None and body.endswith(_LAST_CHUNK)
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
+
+
 class StsFetcher:
     """Fetches policies."""
 
@@ -102,7 +117,7 @@ class StsFetcher:
                 b"Host: %b\r\nUser-Agent: sluice\r\nAccept: text/plain\r\nConnection: close\r\n\r\n" % host.encode()
             )
             octets = bytearray()
-            while len(octets) <= MAX_RESPONSE and (more := await reader.read(MAX_RESPONSE)):
+            while len(octets) <= MAX_RESPONSE and not is_whole(octets) and (more := await reader.read(MAX_RESPONSE)):
                 octets += more
             return bytes(octets)
         finally:
