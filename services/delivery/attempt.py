@@ -80,6 +80,14 @@ def verified(target: Target) -> Target:
     return msgspec.structs.replace(target, protection=requiring(target.protection))
 
 
+UNNAMED = "neither DNSSEC nor MTA-STS vouches for its being the domain's"
+
+
+def refused(target: Target) -> Failure | None:
+    """Return why a host is not even asked under REQUIRETLS, where whoever forges MX could be it (RFC 8689 4.2.1)."""
+    return None if target.provable else Failure(Reply(451, "4.7.5", f"{target.hop.host}: {UNNAMED}"), unprotected=True)
+
+
 def unprotected(failure: Failure) -> Reply:
     """Return the failure of a host under REQUIRETLS: for good where it has no TLS to be trusted (RFC 8689 4.2.1)."""
     if not failure.unprotected:
@@ -114,7 +122,7 @@ class Courier:
                 return
             if unreachable.issuperset(target.ways):
                 continue
-            failure = await self._to(target, message, attempt, berth)
+            failure = (refused(target) if required else None) or await self._to(target, message, attempt, berth)
             if failure is not None:
                 unreachable.update(failure.unreachable)
                 attempt.failed(unprotected(failure) if required else failure.reply, target.hop.host)

@@ -113,7 +113,7 @@ class Handler:
         """Try, or return when there may be a place; `scope` is what ends the attempt if its slot is lost."""
         found = await self._parts.hosts.targets(domain)
         if found.targets:
-            found = await self._parts.protector.protect(domain, found)
+            found = await self._parts.protector.protect(domain, found, message)
         if found.failure is not None and not found.targets:
             attempt.decided(found.failure)
             return None

@@ -11,6 +11,7 @@ import trustme
 from shared.model import Message, Place, Send
 from tests.support.certificates import chain_of, server_context, tlsa, zone_form
 from tests.support.delivery_world import CONTENT, World, message, server_tls
+from tests.support.dns_server import Zone
 from tests.support.smtp_server import SmtpServer
 
 BOB = "bob@example.net"
@@ -79,6 +80,34 @@ async def test_a_certificate_of_an_unknown_authority_will_not_do(world: World, a
     world.mx("example.net", (10, server))
     assert status(list(await world.deliver(message(BOB, require_tls=True)))) == "5.7.30"
     assert await world.deliver(message(BOB)) == ()
+
+
+@pytest.mark.parametrize(
+    ("zone", "vouched", "expected"),
+    [
+        ({"example.net": {"MX": ["10 mx.example.net."]}}, "example.net", "delivered"),
+        ({"example.net": {"MX": ["10 mx.example.net."]}}, "", "5.7.30"),
+        ({"example.net": {"MX": ["10 mx.example.net."]}}, "mx.example.net", "5.7.30"),
+        # the domain is its own host
+        ({"example.net": {"A": ["ADDRESS"]}}, "", "delivered"),
+        ({"example.net": {"MX": ["10 example.net."], "A": ["ADDRESS"]}}, "", "delivered"),
+    ],
+)
+async def test_a_host_that_anybody_may_have_named_does_not_get_it(
+    world: World, authority: trustme.CA, ca_file: str, zone: Zone, vouched: str, expected: str
+) -> None:
+    """RFC 8689 section 4.2.1: a certificate proves nothing for a name out of an MX record that may be forged."""
+    server = world.server(tls=server_tls(authority, HOST, "example.net"), extensions=OFFERED)
+    world.dns.zone[HOST] = {"A": [server.host]}
+    for name, kinds in zone.items():
+        world.dns.zone[name] = {
+            kind: [each.replace("ADDRESS", server.host) for each in records] for kind, records in kinds.items()
+        }
+    world.dns.vouched = {vouched}
+    world.configure(tls_ca=ca_file)
+    sends = await world.deliver(message(BOB, require_tls=True))
+    assert ("delivered" if sends == () else status(list(sends))) == expected
+    assert server.sessions == (expected == "delivered")
 
 
 async def test_another_host_may_do_what_the_first_cannot(world: World, authority: trustme.CA, ca_file: str) -> None:

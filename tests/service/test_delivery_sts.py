@@ -14,14 +14,14 @@ from services.delivery.security.contexts import Files, verifying
 from services.delivery.security.protection import Result
 from services.delivery.security.sts import StsPolicy
 from services.delivery.security.sts_fetch import StsFetcher, Trouble
-from shared import metrics
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from tests.support.certificates import PAST, chain_of, server_context, tlsa, zone_form
-from tests.support.delivery_world import World, again, message
+from tests.support.delivery_world import CONTENT, World, again, message
 from tests.support.dns_server import Fault
 from tests.support.policy_server import PolicyServer, served
 from tests.support.smtp_server import SmtpServer
+from tests.support.tls_counts import tls_counts
 
 BOB = "bob@example.net"
 HOST = "mx1.example.net"
@@ -32,6 +32,7 @@ STRANGER = trustme.CA().issue_cert(HOST)
 EXPIRED = ROOT.issue_cert(HOST, not_before=PAST, not_after=PAST + timedelta(days=1))
 OTHER = ROOT.issue_cert("other.example.net")
 POLICY_LEAF = ROOT.issue_cert(POLICY_HOST)
+WAIVED = b"TLS-Required: No\r\n" + CONTENT
 
 
 def policy(mode: str, *patterns: str, max_age: int = 86400) -> bytes:
@@ -148,22 +149,69 @@ COUNTED = [
 ]
 
 
-def counts() -> dict[tuple[str, str], int]:
-    (metric,) = metrics.tls.collect()
-    samples = [sample for sample in metric.samples if sample.name.endswith("_total")]
-    return {(sample.labels["policy"], sample.labels["result"]): int(sample.value) for sample in samples}
-
-
 @pytest.mark.parametrize("case", COUNTED)
 async def test_what_becomes_of_tls_is_counted(domain: Domain, case: Counted) -> None:
     """Once for each host, however many connections it took."""
     domain.server.answer = case.answer
-    before = counts()
-    await outcome(domain, domain.host(case.leaf))
-    after = counts()
-    assert {
-        key: count - before.get(key, 0) for key, count in after.items() if count != before.get(key)
-    } == case.expected
+    with tls_counts() as counted:
+        await outcome(domain, domain.host(case.leaf))
+    assert counted == case.expected
+
+
+async def test_a_policy_server_that_is_not_to_be_trusted_is_counted(domain: Domain) -> None:
+    domain.server.context = server_context(GOOD)
+    with tls_counts() as counted:
+        await outcome(domain, domain.host(GOOD))
+    assert counted == {("sts", "sts-webpki-invalid"): 1, ("no-policy-found", "success"): 1}
+
+
+async def test_requiretls_goes_to_hosts_that_a_policy_names(domain: Domain) -> None:
+    """DNS alone, which anybody may have forged, does not name them (RFC 8689 section 4.2.1)."""
+    server = domain.world.server(tls=server_context(GOOD), extensions=("REQUIRETLS",))
+    domain.world.mx("example.net", (10, server))
+    for number, (answer, expected) in enumerate(
+        [
+            (policy("none"), 0),
+            (policy("enforce"), 1),
+            (policy("testing"), 2),
+            (policy("testing", "mx2.example.net"), 2),
+            (served("", "404 Not Found"), 2),
+        ]
+    ):
+        domain.server.answer = answer
+        domain.publish(f"n{number}")
+        await domain.world.deliver(message(BOB, require_tls=True))
+        assert len(server.transactions) == expected, answer
+
+
+async def test_requiretls_asks_for_the_policy_whatever_is_configured(domain: Domain) -> None:
+    """Nor does a field take it back."""
+    server = domain.world.server(tls=server_context(GOOD), extensions=("REQUIRETLS",))
+    domain.world.mx("example.net", (10, server))
+    domain.world.configure(tls_policy={"example.net": "encrypt"})
+    assert await domain.world.deliver(message(BOB, content=WAIVED, require_tls=True)) == ()
+    assert server.transactions[0].tls
+
+
+@pytest.mark.parametrize(
+    ("leaf", "patterns", "expected"), [(STRANGER, (), "tls"), (None, (), "clear"), (None, ("other.example",), "clear")]
+)
+async def test_a_sender_may_waive_what_the_domain_publishes(
+    domain: Domain, leaf: trustme.LeafCert | None, patterns: tuple[str, ...], expected: str
+) -> None:
+    """RFC 8689 section 4.2.2: TLS as far as it goes, and no policy of the recipient's."""
+    domain.server.answer = policy("enforce", *patterns)
+    server = domain.host(leaf)
+    assert await domain.world.deliver(message(BOB, content=WAIVED)) == ()
+    assert ("tls" if server.transactions[0].tls else "clear") == expected
+
+
+async def test_nobody_waives_what_is_configured_or_required(domain: Domain) -> None:
+    server = domain.host(None)
+    domain.world.configure(tls_policy={"example.net": "encrypt"})
+    for required in (False, True):
+        assert await domain.world.deliver(message(BOB, content=WAIVED, require_tls=required)) != ()
+    assert server.transactions == []
 
 
 async def test_only_hosts_that_the_policy_names_are_tried(domain: Domain) -> None:
@@ -292,6 +340,10 @@ class TestFetching:
         monkeypatch.setattr(sts_fetch, "TIMEOUT_SECONDS", 0.3)
         domain.server.answer = None
         assert await fetcher.fetch("example.net") == Trouble("no answer within 0.3 s")
+
+    async def test_a_server_that_does_not_hang_up_is_left(self, domain: Domain, fetcher: StsFetcher) -> None:
+        domain.server.stays = True
+        assert isinstance(await fetcher.fetch("example.net"), StsPolicy)
 
     async def test_an_answer_without_end_is_left(self, domain: Domain, fetcher: StsFetcher) -> None:
         domain.server.answer, domain.server.for_ever = policy("enforce").replace(b"Content-Length", b"X-Length"), True

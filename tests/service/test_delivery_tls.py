@@ -14,8 +14,10 @@ from shared.config.units import Duration
 from shared.errors import ConfigError
 from shared.model import Place
 from tests.support.certificates import PAST, chain_of, der, server_context, tlsa, written, zone_form
-from tests.support.delivery_world import World, again, message
+from tests.support.delivery_world import CONTENT, World, again, message
+from tests.support.dns_server import Fault
 from tests.support.smtp_server import OFFERS, Script, SmtpServer
+from tests.support.tls_counts import tls_counts
 
 BOB = "bob@example.net"
 HOST = "mx1.example.net"
@@ -84,6 +86,7 @@ def expected(policy: str, server: str) -> str:
 
 POLICIES = ("none", "may", "encrypt", "verify", f"fingerprint=sha256:{FINGERPRINT}", "dane")
 TLSA = zone_form(tlsa(chain_of(GOOD)[0], 3, 1, 1))
+WRONG = zone_form(tlsa(chain_of(STRANGER)[0], 3, 1, 1))
 
 
 def publish(world: World, server: SmtpServer, *records: str, vouched: str = "*") -> None:
@@ -175,6 +178,20 @@ async def test_what_a_host_publishes_is_held_against_it(world: World, case: Dane
     assert await outcome(world, server) == case.expected
 
 
+@pytest.mark.parametrize(
+    ("records", "server", "expected"),
+    [(WRONG, "good", TLS), (TLSA, "no STARTTLS", CLEAR), (TLSA, "garbage", CLEAR), (None, "no STARTTLS", CLEAR)],
+)
+async def test_a_sender_may_waive_dane(world: World, records: str | None, server: str, expected: str) -> None:
+    """RFC 8689 section 4.2.2; the last is one whose records cannot be had."""
+    host = world.server(**SERVERS[server]())
+    publish(world, host, *([records] if records else []))
+    if records is None:
+        world.dns.fail(f"_{world.port}._tcp.{HOST}", Fault.SERVFAIL)
+    assert await world.deliver(message(BOB, content=b"tls-required: no\r\n" + CONTENT)) == ()
+    assert (TLS if host.transactions[0].tls else CLEAR) == expected
+
+
 @pytest.mark.parametrize("name", ["good", "no STARTTLS"])
 @pytest.mark.parametrize("records", [UNUSABLE, ()])
 async def test_dane_that_is_demanded_wants_records(world: World, records: tuple[str, ...], name: str) -> None:
@@ -183,6 +200,37 @@ async def test_dane_that_is_demanded_wants_records(world: World, records: tuple[
     world.configure(tls_policy={".net": "dane"})
     assert await outcome(world, server) == LATER
     assert server.sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("records", "server", "configured", "expected"),
+    [
+        ((TLSA,), "good", {}, ("tlsa", "success")),
+        ((WRONG,), "good", {}, ("tlsa", "validation-failure")),
+        ((TLSA,), "garbage", {}, ("tlsa", "validation-failure")),
+        ((TLSA,), "no STARTTLS", {}, ("tlsa", "starttls-not-supported")),
+        ((TLSA,), "STARTTLS refused", {}, ("tlsa", "starttls-not-supported")),
+        (UNUSABLE, "good", {}, ("tlsa", "tlsa-invalid")),
+        (UNUSABLE, "no STARTTLS", {}, ("tlsa", "starttls-not-supported")),
+        (None, "good", {}, ("tlsa", "dnssec-invalid")),
+        ((), "good", {"*": "dane"}, ("configured", "dane-required")),
+        ((), "wrong name", {"*": "verify"}, ("configured", "certificate-not-trusted")),
+        ((), "good", {"*": "may"}, ("configured", "success")),
+        ((), "no STARTTLS", {}, ("no-policy-found", "starttls-not-supported")),
+    ],
+)
+async def test_what_becomes_of_tls_is_counted(
+    world: World, records: tuple[str, ...] | None, server: str, configured: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """Without records: DNSSEC does not vouch for the answer that came."""
+    found = world.server(**SERVERS[server]())
+    publish(world, found, *(records or ()))
+    if records is None:
+        world.dns.fail(f"_{world.port}._tcp.{HOST}", Fault.SERVFAIL)
+    world.configure(tls_policy=configured)
+    with tls_counts() as counted:
+        await world.deliver(message(BOB))
+    assert counted == {expected: 1}
 
 
 async def test_dane_can_be_switched_off(world: World) -> None:
@@ -260,6 +308,15 @@ async def test_what_is_said_before_tls_is_not_believed(world: World) -> None:
     publish(world, server)
     assert await outcome(world, server) == TLS
     assert server.transactions[0].mail_params == ()
+
+
+async def test_a_refusal_that_is_said_over_tls_is_no_reason_to_go_without(world: World) -> None:
+    script: Script = {"EHLO": ["250-x\n250 STARTTLS", "421 4.3.2 busy", "250 x"]}
+    server = world.server(tls=server_context(GOOD), script=script)
+    publish(world, server)
+    sends = await world.deliver(message(BOB))
+    assert again(sends).item.history[-1].text == f"450 4.3.2 {HOST} answered EHLO with: 421 4.3.2 busy"
+    assert server.sessions == 1
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -260,7 +260,7 @@ def test_which_addresses_are_ours(address: str, own: bool) -> None:
     ],
 )
 def test_a_literal_is_its_address(domain: str, expected: str) -> None:
-    assert literal(domain, RULES) == Chosen((Address(expected, expected),))
+    assert literal(domain, RULES) == Chosen((Address(expected, expected, named=True),))
 
 
 @pytest.mark.parametrize(
@@ -297,4 +297,4 @@ def test_addresses_are_told_from_names(host: str, yes: bool) -> None:
 def test_dane_needs_every_step_to_be_secure(secure: bool, bases: tuple[str, ...]) -> None:
     answer = AddressAnswer(FOUND, ("8.8.8.8",), secure=True, bases=("a",))
     found = select("example.net", [Exchange(Mx(10, "a"), answer)], RULES, secure=secure)
-    assert found == Chosen((Address("a", "8.8.8.8", bases),))
+    assert found == Chosen((Address("a", "8.8.8.8", bases, named=secure),))

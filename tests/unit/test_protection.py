@@ -36,7 +36,7 @@ def sts(mode: Mode, *patterns: str) -> StsPolicy:
 NO_TLSA, LOST_TLSA = TlsaRecords(Status.NO_DATA), TlsaRecords(Status.FAILED, detail="SERVFAIL")
 BY_EE = Protection(Tls.DANE, Source.DANE, tlsa=(EE,), base=BASE)
 BY_TA = Protection(Tls.DANE, Source.DANE, tlsa=(EE, TA), base=BASE, names=(BASE, HOST, "example.net"))
-UNVERIFIED = Protection(Tls.ENCRYPT, Source.DANE)
+UNVERIFIED = Protection(Tls.ENCRYPT, Source.DANE, flaw=Result.TLSA_INVALID)
 BY_STS = Protection(Tls.VERIFY, Source.MTA_STS)
 TRIAL = Protection(Tls.MAY, Source.MTA_STS, trial=True)
 MAY = Protection()

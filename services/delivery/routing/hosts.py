@@ -93,8 +93,8 @@ def _named(chosen: Chosen, hop: ByMx) -> Found:
     hops = {address.host: NextHop(address.host, hop.port, source=hop.source) for address in chosen.addresses}
     return Found(
         tuple(
-            Target(hops[host], address, bases, fallback, by_mx=True, spare=spare)
-            for host, address, bases, fallback, spare in chosen.addresses
+            Target(hops[host], address, bases, fallback, by_mx=True, spare=spare, named=named)
+            for host, address, bases, fallback, spare, named in chosen.addresses
         ),
         chosen.missing,
     )

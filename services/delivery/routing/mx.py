@@ -52,6 +52,8 @@ class Address(NamedTuple):
     """An IPv4 address of the same host, to connect to when the IPv6 one does not answer at once."""
     spare: bool = False
     """True if there are hosts of a better preference."""
+    named: bool = False
+    """True if nobody between us and the domain can have put another host's name here."""
 
 
 class Chosen(NamedTuple):
@@ -108,7 +110,8 @@ def select(domain: str, found: Sequence[Exchange], rules: Rules, *, secure: bool
         allowed = [address for address in answer.addresses if rules.allow_private or is_public(address)]
         bases = answer.bases if secure else ()
         spare = mx.preference > better[0].mx.preference
-        every += [Address(mx.host, address, bases, fallback, spare) for address, fallback in ordered(allowed)]
+        named = secure or mx.host == domain
+        every += [Address(mx.host, address, bases, fallback, spare, named) for address, fallback in ordered(allowed)]
     if not every:
         return _nothing(domain, better, private=any(exchange.answer.addresses for exchange in better))
     failures = (failed(domain, answer.detail) for _, answer in better if answer.status is Status.FAILED)
@@ -146,7 +149,8 @@ def literal(domain: str, rules: Rules) -> Chosen | Reply:
     if not is_address(text):
         return Reply(550, "5.1.2", f"{domain} is not an address we know")
     address = str(ipaddress.ip_address(text))
-    return select(domain, (Exchange(Mx(0, address), AddressAnswer(Status.FOUND, (address,))),), rules)
+    exchange = Exchange(Mx(0, address), AddressAnswer(Status.FOUND, (address,)))
+    return select(domain, (exchange,), rules, secure=True)  # no DNS is asked
 
 
 def is_own(address: str, rules: Rules) -> bool:

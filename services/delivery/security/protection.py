@@ -45,7 +45,7 @@ class Protection(msgspec.Struct, frozen=True):
     trial: bool = False
     """Verify, report what fails, and go on as if nothing had been demanded (MTA-STS, mode testing)."""
     flaw: Result | None = None
-    """What is wrong already, and is to be reported only (MTA-STS, mode testing)."""
+    """What is wrong already, and is to be reported only (MTA-STS in mode testing, TLSA records of no use)."""
     tlsa: tuple[Tlsa, ...] = ()
     """For DANE: the usable records."""
     base: str = ""
@@ -105,7 +105,7 @@ def _by_dane(facts: Facts) -> Protection | Refusal:
         return _daned(records, Source.DANE, facts)
     if facts.sts is not None and facts.sts.mode is Mode.ENFORCE:
         return _by_sts(facts)
-    return Protection(Tls.ENCRYPT, Source.DANE)  # TLS, but nothing to verify by (RFC 7672 section 2.2)
+    return Protection(Tls.ENCRYPT, Source.DANE, flaw=Result.TLSA_INVALID)  # nothing to verify by (RFC 7672 section 2.2)
 
 
 def _daned(records: tuple[Tlsa, ...], source: Source, facts: Facts) -> Protection:

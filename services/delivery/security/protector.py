@@ -11,10 +11,12 @@ from services.delivery.routing.route import find
 from services.delivery.routing.tlsa import TlsaRecords, records_of
 from services.delivery.security import dane, observing
 from services.delivery.security.protection import Facts, Refusal, protect
-from services.delivery.security.sts import StsPolicy
+from services.delivery.security.sts import StsPolicy, vouches
 from services.delivery.smtp.client import Target
 from shared.config.tls_policy import Policy, Tls
 from shared.dns.port import Resolver, Status
+from shared.model import Message
+from shared.smtp.headers import waives_tls
 
 NO_TLSA = TlsaRecords(Status.NO_DATA)
 
@@ -45,25 +47,30 @@ class Protector:
         self._policies = policies
         self._dane = dane
 
-    async def protect(self, domain: str, hosts: Found) -> Found:
+    async def protect(self, domain: str, hosts: Found, message: Message) -> Found:
         """Return the targets that may be tried, each with its protection, and why others may not: for now."""
+        required = message.item.envelope.require_tls
         general = find(self._configured, domain) or self._configured.get("*")
         wanted = [(target, target.hop.tls or general) for target in hosts.targets]
         tlsa = await self._tlsa(wanted)
-        sts = await self._sts(domain, wanted, tlsa)
+        sts = await self._sts(domain, wanted, tlsa, required=required)
         if sts is None and not tlsa and not any(policy for _, policy in wanted):
             return hosts  # most are so
+        waived = not required and waives_tls(message.content)
         found: list[Target] = []
         failure = hosts.failure
         for target, policy in wanted:
             records = tlsa.get((target.hop.host, target.hop.port), NO_TLSA)
             facts = Facts(domain, target.hop.host, records, sts if target.by_mx else None)
+            if waived:  # what the recipient's domain publishes does not count then (RFC 8689 section 4.2.2)
+                facts = Facts(domain, target.hop.host)
             decided = protect(policy, facts)
             if isinstance(decided, Refusal):
                 failure = decided.reply
                 observing.refused(domain, facts.host, decided.source, decided.result, decided.reply.text)
             else:
-                found.append(msgspec.structs.replace(target, protection=decided))
+                named = target.named or vouches(facts.sts, facts.host)
+                found.append(msgspec.structs.replace(target, protection=decided, named=named))
         return Found(tuple(found), failure)
 
     async def _tlsa(self, wanted: _Wanted) -> _Records:
@@ -78,11 +85,12 @@ class Protector:
         answers = (records_of(self._resolver, bases, port) for (_, port), bases in asked.items())
         return dict(zip(asked, await asyncio.gather(*answers), strict=True))
 
-    async def _sts(self, domain: str, wanted: _Wanted, tlsa: _Records) -> StsPolicy | None:
-        """Ask for the domain's policy if that could decide about a host."""
+    async def _sts(self, domain: str, wanted: _Wanted, tlsa: _Records, *, required: bool) -> StsPolicy | None:
+        """Ask for the domain's policy if that could decide about a host, or vouch for one to REQUIRETLS."""
         if self._policies is None or domain.startswith("["):
             return None
         hops = (target.hop for target, policy in wanted if policy is None and target.by_mx)
-        if all(dane.usable(tlsa.get((hop.host, hop.port), NO_TLSA).records) for hop in hops):
+        unnamed = required and not all(target.named for target, _ in wanted)
+        if not unnamed and all(dane.usable(tlsa.get((hop.host, hop.port), NO_TLSA).records) for hop in hops):
             return None
         return await self._policies.of(domain)

@@ -46,7 +46,14 @@ class Target(msgspec.Struct, frozen=True):
     """There are others to try before, of a better preference."""
     by_mx: bool = False
     """DNS named the host, not the configuration."""
+    named: bool = True
+    """Nobody in between can have put its name in place of another: a certificate for it proves something."""
     protection: Protection = Protection()
+
+    @property
+    def provable(self) -> bool:
+        """True if a session with it can be one that is verified (RFC 8689 section 4.2.1)."""
+        return self.named or self.protection.tls in {Tls.DANE, Tls.FINGERPRINT}
 
 
 class Failure(NamedTuple):
@@ -172,6 +179,8 @@ def _failed_tls(error: Exception, phase: str) -> Result | None:
     """Return what failed if it was TLS, for which another try may go without it."""
     if isinstance(error, peer.Distrust):
         return error.result
+    if isinstance(error, aiosmtplib.SMTPHeloError):
+        return None  # said over TLS, which works
     if phase == "STARTTLS" and isinstance(error, aiosmtplib.SMTPResponseException):
         return Result.NO_STARTTLS
     is_tls = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError)
@@ -211,7 +220,8 @@ async def _lhlo(smtp: aiosmtplib.SMTP) -> None:
 def _refusal(error: Exception, phase: str, host: str) -> Reply:
     """Return an exception as a temporary failure that names the host and quotes what it said."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return softened(remote_reply(error.code, error.message), host, phase)
+        asked = "EHLO" if isinstance(error, aiosmtplib.SMTPHeloError) else phase
+        return softened(remote_reply(error.code, error.message), host, asked)
     if isinstance(error, peer.Distrust):
         return Reply(454, "4.7.5", printable(f"{host} is not trusted: {error}"))
     if isinstance(error, ssl.SSLError):
