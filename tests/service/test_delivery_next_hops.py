@@ -12,7 +12,7 @@ from shared.model import Origin, Place, Recipient, Send
 from tests.support.delivery_world import ID, World, again, message
 from tests.support.greylist import Greylist
 from tests.support.opensmtpd import Opensmtpd, opensmtpd_needed
-from tests.support.postfix import Postfix, postfix_needed
+from tests.support.postfix import PROMPT, Postfix, postfix_needed
 from tests.support.smtp_server import OFFERS, SmtpServer, Transaction
 from tests.support.waiting import wait_for
 
@@ -94,8 +94,8 @@ def postfix(certificate: Path) -> Iterator[Hop]:
         grey = f"check_policy_service {greylist.service}"
         access = server.map("recipients", "grey@example.net greylisted\nnobody@example.net 550 5.1.1 no such user\n")
         server.settings |= {
+            **PROMPT,
             "myhostname": NAME,
-            "defer_transports": "",
             "message_size_limit": str(LIMIT),
             "smtpd_tls_security_level": "may",
             "smtpd_tls_cert_file": str(certificate / "certificate.pem"),

@@ -1,5 +1,6 @@
 """Debian's Postfix, as a client or a next hop: an instance in a directory of its own that sends all to one relay."""
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,12 @@ from tests.support.programs import needed
 from tests.support.waiting import wait_for
 
 PATIENCE = 60.0
+
+TIMES = ("minimal_backoff_time", "maximal_backoff_time", "queue_run_delay")
+PROMPT = {"defer_transports": "", **dict.fromkeys(TIMES, "1s")}
+"""Settings with which it sends at once, and again after a second."""
+HOLDING = {"defer_transports": "smtp", **dict.fromkeys(TIMES, "1h")}
+"""Settings with which it puts everything aside and leaves it there."""
 
 
 class Postfix:
@@ -40,10 +47,7 @@ class Postfix:
             "mynetworks": "127.0.0.0/8",
             "relayhost": f"[127.0.0.1]:{relay}",
             "smtpd_relay_restrictions": "permit_mynetworks, reject",
-            "defer_transports": "smtp",
-            "minimal_backoff_time": "1s",
-            "maximal_backoff_time": "1s",
-            "queue_run_delay": "1s",
+            **HOLDING,
             **settings,
         }
 
@@ -66,8 +70,13 @@ class Postfix:
         self._temporary.cleanup()
 
     def release(self) -> None:
-        """Let it send what it holds, and everything that comes after that."""
-        self._run("postconf", "-e", "defer_transports=")
+        """Let it send what it holds, and everything that comes after that.
+
+        It is told when it has put everything aside: a message in its hands when it begins anew is skipped as "still
+        being delivered", goes back to `incoming` and is looked at by the master's clock, five minutes later.
+        """
+        wait_for(lambda: all(json.loads(line)["queue_name"] == "deferred" for line in self.queued()), PATIENCE, 0.1)
+        self._run("postconf", "-e", *(f"{key}={value}" for key, value in PROMPT.items()))
         self._run("postfix", "reload")
         self.flush()
 
