@@ -17,7 +17,7 @@ class Files(NamedTuple):
 
 
 class Contexts:
-    """The context of each set of files that routes name: one that verifies, and one that does not."""
+    """The contexts of each set of files that routes name: that verify, that do not, and that do with little."""
 
     def __init__(self, routes: Routes, ca: str | None = None) -> None:
         """Read every file now: a bad one stops the process or the reload, not a message. Raise ConfigError.
@@ -28,15 +28,18 @@ class Contexts:
         hops = [hop for table in (routes.hosted, routes.static) for hops in table.values() for hop in hops]
         named = {_files(hop) for hop in hops if isinstance(hop, NextHop)}
         self._verifying = {files: verifying(files._replace(ca=files.ca or ca)) for files in named | {Files()}}
-        self._any = {files: _unverifying(files) for files in named | {Files()}}
+        self._unverifying = {files: _unverifying(files) for files in named | {Files()}}
+        self._lenient = {files: _lenient(files) for files in named | {Files()}}
 
     def of(self, tls: Tls, hop: NextHop) -> ssl.SSLContext:
         """Return the context for sessions with a host.
 
         Only VERIFY has OpenSSL look at certificates: DANE and fingerprints are compared afterwards (see peer), and
-        where TLS is opportunistic any encryption is better than none (RFC 7435).
+        where it does not matter who the server is any encryption is better than none (RFC 7435).
         """
-        return (self._verifying if tls is Tls.VERIFY else self._any)[_files(hop)]
+        if tls is Tls.VERIFY:
+            return self._verifying[_files(hop)]
+        return (self._unverifying if tls.authenticates else self._lenient)[_files(hop)]
 
 
 def _files(hop: NextHop) -> Files:
@@ -60,6 +63,13 @@ def _unverifying(files: Files) -> ssl.SSLContext:
     made = _context(files)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def _lenient(files: Files) -> ssl.SSLContext:
+    """Return a context for old servers, too: short keys and ciphers that Python leaves out beat clear text."""
+    made = _unverifying(files)
+    made.set_ciphers("DEFAULT:!PSK:!SRP:@SECLEVEL=0")
     return made
 
 
