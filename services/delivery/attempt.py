@@ -14,7 +14,7 @@ from services.delivery.security.protection import requiring
 from services.delivery.shaping.berth import Berth
 from services.delivery.smtp.client import Client, Failure, Target
 from services.delivery.smtp.connect import Way
-from services.delivery.smtp.offers import carries, mail_line, objection, rcpt_line
+from services.delivery.smtp.offers import Offers, carries, mail_line, objection, rcpt_line
 from services.delivery.smtp.session import Session
 from services.delivery.smtp.transaction import Order, Transaction
 from shared.model import Envelope, Message, Recipient
@@ -40,10 +40,12 @@ class Attempt:
         """True if no host is to be tried (any more)."""
         return self.doubtful or not self.open
 
-    def answered(self, answers: Iterable[tuple[Recipient, Reply]], host: str, *, dsn: bool) -> None:
+    def answered(self, answers: Iterable[tuple[Recipient, Reply]], host: str, offers: Offers) -> None:
         """Take a host's definite answers."""
         for recipient, reply in answers:
-            self._outcomes.append(Outcome(recipient, reply, host, passed_on=dsn and reply.code < 300))
+            took = reply.code < 300
+            outcome = Outcome(recipient, reply, host, passed_on=offers.dsn and took, stored=offers.lmtp and took)
+            self._outcomes.append(outcome)
             self.open.remove(recipient)
 
     def failed(self, reply: Reply, host: str | None, *, ours: bool = True) -> None:
@@ -162,7 +164,7 @@ class Courier:
             try:
                 await session.perform(transaction)
             finally:
-                attempt.answered(transaction.answers.items(), session.host, dsn=offers.dsn)
+                attempt.answered(transaction.answers.items(), session.host, offers)
             if transaction.broken is not None:
                 attempt.failed(transaction.broken, session.host, ours=not transaction.broken_by_host)
                 attempt.doubtful = transaction.doubtful

@@ -36,6 +36,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """True if `reply` is in our words, not the host's."""
     passed_on: bool = False
     """Delivered to a host that took over what the sender asked to be told (DSN, RFC 3461)."""
+    stored: bool = False
+    """Delivered over LMTP: the answer is the mail store's, for this recipient, and the last there is (RFC 2033)."""
     cause: Cause | None = None
     """Why it failed, where `reply` is no longer what tells."""
 

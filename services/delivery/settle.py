@@ -83,7 +83,7 @@ def settle(
     if again is None:
         failed, deferred = [*failed, *(_expired(outcome, policy.plan) for outcome in deferred)], []
     told = notify.told_of_failure(_with(tried, failed), policy.postmaster) if failed else Told.SENDER
-    reports = [*_relayed(case, by[Result.DELIVERED]), *_failed(case, failed, told), *_delayed(case, deferred)]
+    reports = [*_succeeded(case, by[Result.DELIVERED]), *_failed(case, failed, told), *_delayed(case, deferred)]
     sends = [Send(Place.REDELIVER, report_message(report)) for report in reports]
     if failed and told is Told.QUARANTINE:
         sends.append(_quarantine(case, failed))
@@ -136,10 +136,15 @@ def _days(seconds: float) -> str:
     return f"{seconds:.3g} seconds"
 
 
-def _relayed(case: _Case, delivered: Sequence[Outcome]) -> list[Report]:
-    """Report what was passed on to where no more reports come from (RFC 3461 section 5.2.2)."""
+def _succeeded(case: _Case, delivered: Sequence[Outcome]) -> list[Report]:
+    """Report what is in the mail store, and what was passed on to where no more reports come from (RFC 3461 5.2.2)."""
+    if not notify.is_known(case.item):
+        return []
     chosen = [o for o in delivered if not o.passed_on and notify.wants_success(o.recipient)]
-    return [_report(case, Kind.RELAYED, chosen)] if chosen and notify.is_known(case.item) else []
+    kinds = {
+        kind: [o for o in chosen if o.stored is (kind is Kind.DELIVERED)] for kind in (Kind.DELIVERED, Kind.RELAYED)
+    }
+    return [_report(case, kind, outcomes) for kind, outcomes in kinds.items() if outcomes]
 
 
 def _failed(case: _Case, failed: Sequence[Outcome], told: Told) -> list[Report]:

@@ -11,6 +11,7 @@ from shared.dsn.values import Kind, Report, ReportedRecipient
 SUBJECT = {
     Kind.FAILED: "Your message could not be delivered",
     Kind.DELAYED: "Your message is delayed",
+    Kind.DELIVERED: "Your message was delivered",
     Kind.RELAYED: "Your message was passed on",
     Kind.BLOCKED: "Your message was blocked and not sent",
 }
@@ -19,6 +20,7 @@ SUBJECT_FOR_POSTMASTER = "A message could be neither delivered nor returned"
 _HAPPENED = {
     Kind.FAILED: "Your message could not be delivered to the recipients below. It will not be tried again.",
     Kind.DELAYED: "Your message has not yet been delivered to the recipients below. It is kept and tried again.",
+    Kind.DELIVERED: "Your message is in the mailboxes of the recipients below. That does not say that it was read.",
     Kind.RELAYED: (
         "Your message was passed on for the recipients below, to a system that may not tell you when it is delivered."
     ),
@@ -31,6 +33,7 @@ _FOR_POSTMASTER = (
 _TO_DO = {
     Kind.FAILED: None,  # that depends on the cause
     Kind.DELAYED: "You need not do anything. Please do not send the message again.",
+    Kind.DELIVERED: "You need not do anything.",
     Kind.RELAYED: "You need not do anything.",
     Kind.BLOCKED: "Remove the attachment, or make it available in another way, and send the message again.",
 }

@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     FAILED = "failed"
     DELAYED = "delayed"
+    DELIVERED = "delivered"
+    """Taken by the mail store itself (RFC 3464 section 2.3.3)."""
     RELAYED = "relayed"
     """Passed on to a system that makes no promise of a report (RFC 3461 section 5.2.2)."""
     BLOCKED = "blocked"
@@ -30,7 +32,7 @@ class ReportedRecipient(msgspec.Struct, frozen=True):
 
     recipient: Recipient
     reply: Reply
-    """What the remote host, or we ourselves, said; a positive reply for RELAYED."""
+    """What the remote host, or we ourselves, said; a positive reply for DELIVERED and RELAYED."""
     remote_mta: str | None = None
     """The host that gave `reply`; None if it was ours."""
     action: str | None = None

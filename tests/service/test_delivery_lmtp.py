@@ -1,9 +1,11 @@
 """LMTP for next hops inside: an answer for each recipient after the content (RFC 2033)."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from shared.model import Recipient
 from tests.support.delivery_world import World, again, message
 from tests.support.reported import reported
 from tests.support.smtp_server import Drop, SmtpServer, Step
@@ -31,6 +33,17 @@ async def test_every_recipient_has_an_answer_of_its_own(world: World, offers: tu
     assert (waiting.address, str(waiting.last)) == (EVE, "450 4.2.2 over quota")
     (report,) = [send.message.content for send in sends if send.message.item.envelope.sender is None]
     assert reported(report) == {DAN: "550 5.2.0 no room"}
+
+
+@pytest.mark.parametrize(("offers", "told"), [((), ["delivered", "delivered"]), (("DSN",), [])])
+async def test_success_is_reported_as_delivered(world: World, offers: tuple[str, ...], told: list[str]) -> None:
+    """The answer is the mail store's own; where it offers DSN it tells the sender itself (RFC 3464 section 2.3.3)."""
+    store(world, extensions=offers)
+    asking = [Recipient(address=each, notify=("SUCCESS",)) for each in (BOB, EVE)]
+    sends = await world.deliver(message(*asking, DAN))
+    content = b"".join(send.message.content for send in sends)
+    assert re.findall(r"^Action: (.*)\r$", content.decode(), re.MULTILINE) == told
+    assert all(b"Subject: Your message was delivered" in send.message.content for send in sends)
 
 
 async def test_only_accepted_recipients_are_answered(world: World) -> None:

@@ -128,6 +128,7 @@ def test_the_text_says_what_happened_and_whom_to_ask() -> None:
         (Kind.FAILED, "FULL", "message/rfc822"),
         (Kind.DELAYED, "FULL", "text/rfc822-headers"),
         (Kind.RELAYED, "FULL", "text/rfc822-headers"),
+        (Kind.DELIVERED, "FULL", "text/rfc822-headers"),
         (Kind.BLOCKED, "FULL", "text/rfc822-headers"),
     ],
 )
@@ -230,6 +231,8 @@ def test_header_of_takes_whole_lines_up_to_its_limit(content: bytes, header: byt
         (Kind.DELAYED, Reply(450, None, ""), "4.0.0"),
         (Kind.DELAYED, Reply(450, "5.1.1", ""), "4.0.0"),
         (Kind.RELAYED, Reply(250, "2.1.5", ""), "2.1.5"),
+        (Kind.DELIVERED, Reply(250, "2.1.5", ""), "2.1.5"),
+        (Kind.DELIVERED, Reply(250, None, ""), "2.0.0"),
         (Kind.RELAYED, Reply(250, None, ""), "2.0.0"),
     ],
 )

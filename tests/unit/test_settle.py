@@ -26,11 +26,14 @@ def decide(
     origin: Origin = Origin.TRUSTED,
     ours: bool = False,
     passed_on: bool = False,
+    stored: bool = False,
 ) -> Settled:
     """Settle an item for the outcomes' recipients, so old."""
     envelope = Envelope(sender="a@example.org", recipients=tuple(recipient for recipient, _ in outcomes))
     item = Item(id="01ARZ3NDEKTSV4RRFFQ69G5FAV", split=1, envelope=envelope, origin=origin, accepted_at=T)
-    results = [Outcome(recipient, reply, "mx", ours=ours, passed_on=passed_on) for recipient, reply in outcomes]
+    results = [
+        Outcome(recipient, reply, "mx", ours=ours, passed_on=passed_on, stored=stored) for recipient, reply in outcomes
+    ]
     return settle(Message(item, b"Subject: x\r\n\r\n"), results, POLICY, T + age, 0.5)
 
 
@@ -97,6 +100,13 @@ def test_what_follows_for_a_stranger(
 
 def test_success_is_not_reported_where_the_next_host_will() -> None:
     assert decide((SUCCESS, OK), passed_on=True).sends == ()
+
+
+def test_what_the_mail_store_took_is_reported_as_delivered() -> None:
+    """RFC 3464 section 2.3.3; not as relayed, which says that nobody may tell what became of it."""
+    assert shape(decide((SUCCESS, OK), (BOB, OK), stored=True)) == ["report delivered"]
+    assert decide((SUCCESS, OK), stored=True, passed_on=True).sends == ()
+    assert decide((SUCCESS, OK), stored=True, origin=Origin.INBOUND).sends == ()
 
 
 def test_a_retry_carries_the_open_recipients_and_what_was_said() -> None:
