@@ -116,10 +116,12 @@ async def test_mail_goes_in_clear_where_the_handshake_fails(world: World, author
     assert [mail.tls for mail in server.transactions] == [False]
 
 
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 async def test_a_smarthost_gets_everything_after_authentication(
-    world: World, authority: trustme.CA, ca_file: str
+    world: World, authority: trustme.CA, ca_file: str, mechanism: str
 ) -> None:
-    server = world.server(tls=server_tls(authority, world.address(2)), users={"me@example.org": "s3cret pass"})
+    users = {"me@example.org": "s3cret pass"}
+    server = world.server(tls=server_tls(authority, world.address(2)), users=users, mechanisms=(mechanism,))
     world.configure(
         route={"*": f"smtp://me%40example.org@{server.host}:{server.port}?ca={ca_file}"},
         route_passwords={"*": "s3cret pass"},
@@ -147,6 +149,19 @@ async def test_a_password_is_shown_to_nobody_else(world: World, authority: trust
     assert later.item.envelope.recipients[0].last is not None
     assert later.item.envelope.recipients[0].last.code == 454
     assert not any(command.startswith("AUTH") for command in server.commands)
+
+
+@pytest.mark.parametrize("mechanisms", [("GSSAPI",), ()])
+async def test_a_smarthost_that_lets_nobody_in_is_for_us_to_mend(
+    world: World, authority: trustme.CA, ca_file: str, mechanisms: tuple[str, ...]
+) -> None:
+    """It knows none of our mechanisms, or offers no AUTH at all: nothing is sent without."""
+    users = {"me": "right"} if mechanisms else {}
+    server = world.server(tls=server_tls(authority, world.address(2)), users=users, mechanisms=mechanisms)
+    world.configure(route={"*": f"smtp://me@{server.host}:{server.port}?ca={ca_file}"}, route_passwords={"*": "right"})
+    later = again(await world.deliver(message(BOB)))
+    assert "at AUTH" in str(later.item.envelope.recipients[0].last)
+    assert not any(command.startswith(("AUTH", "MAIL")) for command in server.commands)
 
 
 async def test_a_wrong_password_is_for_us_to_mend(world: World, authority: trustme.CA, ca_file: str) -> None:

@@ -52,6 +52,7 @@ class SmtpServer:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         users: Mapping[str, str] | None = None,
+        mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
     ) -> None:
         self._script = {
             key: list(value) if isinstance(value, list) else [value] for key, value in (script or {}).items()
@@ -59,7 +60,9 @@ class SmtpServer:
         self._extensions = extensions
         self._tls = tls
         self._implicit = implicit_tls
-        self._users = users or {}
+        self.users = users or {}
+        """Passwords by user."""
+        self.mechanisms = mechanisms
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
         self._listener = _listener(host, port)
@@ -171,13 +174,9 @@ class SmtpServer:
         keywords = list(self._extensions)
         if self._tls is not None and not secure:
             keywords.append("STARTTLS")
-        if self._users:
-            keywords.append("AUTH PLAIN LOGIN")
+        if self.users:
+            keywords.append(f"AUTH {' '.join(self.mechanisms)}")
         return keywords
-
-    def knows(self, user: str, password: str) -> bool:
-        """Return whether the password is the user's."""
-        return self._users.get(user) == password
 
 
 def _listener(host: str, port: int) -> socket.socket:

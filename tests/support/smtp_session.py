@@ -1,6 +1,7 @@
 """One session of the scripted SMTP destination (smtp_server.py), and the steps a script is made of."""
 
 import base64
+import hmac
 import select
 import socket
 import ssl
@@ -164,18 +165,32 @@ class Session:
 
     def _do_auth(self, line: str) -> None:
         _, mechanism, *initial = line.split(" ")
-        if mechanism.upper() == "PLAIN":
+        if mechanism not in self.server.mechanisms:
+            self._reply("504 5.5.4 unknown", "AUTH")
+            return
+        user, proven = self._credentials(mechanism, initial)
+        if proven:
+            self.state.user = user
+            self._reply("235 2.7.0 authenticated", "AUTH")
+        else:
+            self._reply("535 5.7.8 wrong", "AUTH")
+
+    def _credentials(self, mechanism: str, initial: list[str]) -> tuple[str, bool]:
+        """Return who it is, and whether the password is right."""
+        if mechanism == "CRAM-MD5":
+            challenge = b"<1896.697170952@destination.test>"
+            answer = base64.b64decode(self._ask(base64.b64encode(challenge).decode())).decode()
+            user, _, digest = answer.rpartition(" ")
+            secret = self.server.users.get(user, "").encode()
+            return user, hmac.compare_digest(digest, hmac.new(secret, challenge, "md5").hexdigest())
+        if mechanism == "PLAIN":
             blob = initial[0] if initial else self._ask("")
             _, user, password = base64.b64decode(blob).decode().split("\0")
         else:
             first = initial[0] if initial else self._ask("VXNlcm5hbWU6")
             user = base64.b64decode(first).decode()
             password = base64.b64decode(self._ask("UGFzc3dvcmQ6")).decode()
-        if self.server.knows(user, password):
-            self.state.user = user
-            self._reply("235 2.7.0 authenticated", "AUTH")
-        else:
-            self._reply("535 5.7.8 wrong", "AUTH")
+        return user, self.server.users.get(user) == password
 
     def _ask(self, challenge: str) -> str:
         self.connection.sendall(f"334 {challenge}\r\n".encode())

@@ -28,7 +28,10 @@ CERT = "cd" * 32
         ("smtp://[::1]:2525", NextHop("::1", 2525, route="*")),
         ("smtp://me@smart:587", NextHop("smart", 587, tls=V, user="me", route="*")),
         ("smtp://me%40example.org@smart", NextHop("smart", 25, tls=V, user="me@example.org", route="*")),
-        ("smtp://me@smart?tls=none", NextHop("smart", 25, tls=Policy(Tls.NONE), user="me", route="*")),
+        *(
+            (f"smtp://me@{shown}?tls=none", NextHop(host, 25, tls=Policy(Tls.NONE), user="me", route="*"))
+            for shown, host in (("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("Localhost", "localhost"))
+        ),
         ("smtp://smart?tls=encrypt", NextHop("smart", 25, tls=Policy(Tls.ENCRYPT), route="*")),
         ("smtp://smart?tls=verify&ca=/etc/ca.pem", NextHop("smart", 25, tls=V, ca="/etc/ca.pem", route="*")),
         ("smtp://smart?tls=may", NextHop("smart", 25, tls=Policy(Tls.MAY), route="*")),
@@ -79,6 +82,10 @@ def test_a_next_hop_is_read(text: str, expected: NextHop | ByMx) -> None:
         "smtp://host?what=1",
         "smtp://host?tls",
         "smtp://me@host?tls=may",
+        "smtp://me@host?tls=none",
+        "smtp://me@192.0.2.1?tls=none",
+        "lmtp://me@host?tls=none",
+        "smtp://me@127.0.0.1?tls=may",
         "smtps://host?tls=none",
         "smtps://host?tls=may",
         "lmtp://",

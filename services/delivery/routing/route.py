@@ -156,8 +156,8 @@ def _from_url(text: str, route: str | None, source: Source) -> NextHop:
     source = parse_source(options.get("source"), options.get("helo"), source)
     if implicit and tls is not None and tls.tls in {Tls.NONE, Tls.MAY}:
         raise ValueError(f"smtps:// cannot go with tls={tls.tls}")
-    if user and tls is not None and tls.tls is Tls.MAY:
-        raise ValueError("tls=may would show the password to whoever takes TLS away: write encrypt or verify")
+    if user and tls is not None and (tls.tls is Tls.MAY or (tls.tls is Tls.NONE and not _is_here(host))):
+        raise ValueError(f"tls={tls.tls} would show the password to others on the way: write encrypt or verify")
     if "key" in options and "cert" not in options:
         raise ValueError("key= is for the certificate that cert= names")
     return NextHop(
@@ -185,6 +185,14 @@ def _options(query: str, valid: frozenset[str]) -> dict[str, str]:
         if name not in valid:
             raise ValueError(f"unknown option {name}")
     return dict(pairs)
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether a host is this machine: a tunnel, say, that has TLS at its other end."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:
