@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from services.screener.containers.contents import Contents
 from services.screener.containers.member import Sign
-from services.screener.containers.pool import Caps, Pool, WorkerNotStarted
+from services.screener.containers.pool import Caps, Pool, WorkerNotStarted, size_for
 from services.screener.containers.worker import OVER
 from tests.support import archive_samples as archives
 from tests.support.mail_samples import EXE
@@ -45,6 +46,11 @@ def test_what_happens_to_a_worker_is_over_the_limit_and_the_next_attachment_is_s
     assert look(b"next", ()).inside[0].size == 4
 
 
+def test_an_attachment_that_brings_a_worker_down_is_given_to_no_other(pool: Pool, tmp_path: Path) -> None:
+    assert pool.for_message()(b"mark and crash", (str(tmp_path),)) == OVER
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_worker_that_hangs_is_ended_and_the_message_has_no_time_left() -> None:
     pool = Pool(2, CAPS._replace(wall=1.0), module=CHILD)
     try:
@@ -56,10 +62,11 @@ def test_a_worker_that_hangs_is_ended_and_the_message_has_no_time_left() -> None
         pool.close()
 
 
-def test_a_worker_killed_from_outside_costs_no_verdict(pool: Pool) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_killed_from_outside_costs_no_verdict(pool: Pool, how: signal.Signals) -> None:
     look = pool.for_message()
     first = pid(look(b"one", ()))
-    os.kill(first, signal.SIGKILL)
+    os.kill(first, how)
     assert pid(look(b"two", ())) != first
 
 
@@ -99,6 +106,27 @@ def test_a_worker_that_cannot_be_started_is_a_failure_of_ours() -> None:
         pool.close()
 
 
+def test_an_interpreter_that_is_gone_is_a_failure_of_ours_too(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(WorkerNotStarted, match="No such file"):
+        pool.for_message()(b"x", ())
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(None, 2), (1, 2), (3, 3), (8, 4)])
+def test_there_are_as_many_workers_as_processors_within_bounds(processors: int | None, workers: int) -> None:
+    assert size_for(processors) == workers
+
+
+@pytest.mark.parametrize(("size", "threads"), [(0, 2), (5, 5)])
+def test_there_are_as_many_threads_as_workers(size: int, threads: int) -> None:
+    pool, together = Pool(size), threading.Barrier(threads)
+    try:
+        waits = [pool.threads.submit(together.wait, 20) for _ in range(threads)]
+        assert sorted(wait.result() for wait in waits) == list(range(threads))
+    finally:
+        pool.close()
+
+
 def test_closing_ends_the_workers(pool: Pool) -> None:
     worker = pid(pool.for_message()(b"x", ()))
     pool.close()
@@ -106,11 +134,23 @@ def test_closing_ends_the_workers(pool: Pool) -> None:
         os.kill(worker, 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_worker_knows_no_secret_of_the_environment(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLUICE_BROKER_PASSWORD", "hunter2")
+def test_a_worker_that_has_a_job_while_the_pool_is_closed_ends_with_it(pool: Pool) -> None:
+    pool.close()
     worker = pid(pool.for_message()(b"x", ()))
-    assert b"hunter2" not in Path(f"/proc/{worker}/environ").read_bytes()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_knows_what_starts_it_and_no_secret(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_BROKER_PASSWORD", "hunter2")
+    needed = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME")
+    for name in needed:
+        monkeypatch.setenv(name, f"{os.environ.get(name, '/nothing')}:/nothing")
+    worker = pid(pool.for_message()(b"x", ()))
+    variables = Path(f"/proc/{worker}/environ").read_text().split("\0")
+    assert "hunter2" not in "".join(variables)
+    assert {f"{name}={os.environ[name]}" for name in needed} <= set(variables)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from services.screener.containers import worker
 from services.screener.containers.budget import Limits
@@ -14,6 +15,9 @@ from services.screener.containers.contents import Contents, Inside
 def look(octets: bytes, names: Sequence[str], limits: Limits) -> Contents:
     match octets:
         case b"crash":
+            ctypes.string_at(0)
+        case b"mark and crash":
+            Path(names[0], str(os.getpid())).touch()
             ctypes.string_at(0)
         case b"leave":
             os._exit(0)

@@ -10,6 +10,7 @@ from tests.support.mail_samples import EXE
 
 COPY, LZMA, LZMA2, BCJ, DELTA = b"\0", b"\3\1\1", b"\x21", b"\3\3\1\3", b"\3"
 DEFLATE, BZIP2, AES, UNKNOWN = b"\4\1\x08", b"\4\2\2", b"\6\xf1\7\1", b"\3\4\1"
+ZSTD = b"\4\xf7\x11\1"
 TEXT = b"some text " * 30
 MANY = 100_001
 
@@ -70,6 +71,13 @@ def one(data: bytes, *coders: bytes, size: int = len(EXE), bound: tuple[tuple[in
     sizes = [size] * len(coders)
     return archive(
         header(b"\4" + streams(pack(len(data)), unpack([folder(*coders, bound=bound)], sizes)), files("a")), data
+    )
+
+
+def packed_zstd(data: bytes) -> bytes:
+    """Return a frame of one block as it is (RFC 8878, sections 3.1.1.1 and 3.1.1.2)."""
+    return (
+        b"\x28\xb5\x2f\xfd\x60" + struct.pack("<H", len(data) - 256) + (len(data) << 3 | 1).to_bytes(3, "little") + data
     )
 
 

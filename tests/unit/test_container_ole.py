@@ -110,6 +110,11 @@ def test_a_storage_that_is_called_as_a_package_is_none() -> None:
     assert look_inside(compound({f"{NATIVE}/a": b"x"})).inside == ()
 
 
+def test_a_package_has_only_the_names_that_it_says() -> None:
+    (inside,) = look_inside(compound({NATIVE: native(b"", EXE)})).inside
+    assert inside.names == ("C:\\tmp\\",)
+
+
 WORKBOOK = bytes.fromhex("0908100000060500") + bytes(12)
 SHEET = b"\x85\0\7\0\0\0\0\0\0\1a"
 
@@ -134,6 +139,7 @@ SHEET = b"\x85\0\7\0\0\0\0\0\0\1a"
         ({"A/WordDocument": bytes(11) + b"\1"}, set()),
         ({"Current User": bytes(12) + b"\xdf\xc4\xd1\xf3"}, {Sign.ENCRYPTED}),
         ({"Current User": bytes(12) + b"\x5f\xc0\x91\xe3"}, set()),
+        ({"Other": bytes(12) + b"\xdf\xc4\xd1\xf3"}, set()),
         ({"EncryptedPackage": b"x"}, {Sign.ENCRYPTED}),
     ],
 )

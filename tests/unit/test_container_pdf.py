@@ -1,5 +1,6 @@
 """PDF: what each object says, wherever it stands, and files in it however they are packed or damaged."""
 
+import random
 import zlib
 
 import pytest
@@ -58,6 +59,7 @@ def test_what_a_document_does(document: bytes, signs: set[Sign]) -> None:
         PACKED.removesuffix(b"endstream"),
         embedded(EXE, packed=False).removesuffix(b"\r\nendstream"),
         embedded(EXE * 300),
+        embedded(EXE + random.Random(1).randbytes(150_000)),
     ],
 )
 def test_a_file_in_a_document_is_seen(document: bytes) -> None:

@@ -54,11 +54,39 @@ def in_parentheses(octets: bytes, known: dict[int, bytes]) -> bytes:
 @pytest.mark.parametrize("known", [{}, {octet: b"\\%03o" % octet for octet in range(256)}], ids=["letters", "octal"])
 def test_strings_in_either_form(known: dict[int, bytes], tmp_path: Path) -> None:
     """Of four files, so that every letter occurs."""
-    for owner in ("a", "b", "c", "d"):
+    for owner in ("b", "d", "g", "9"):
         octets = encrypted(tmp_path, "", "R3", "--static-id", owner=owner)
         found = re.sub(rb"<([0-9a-f]{32,64})>", lambda m: in_parentheses(bytes.fromhex(m[1].decode()), known), octets)
         assert found != octets
         assert look_inside(found).signs == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("strength", "said", "instead"),
+    [
+        ("R3", rb"/Standard", b"/Another"),
+        ("R3", rb"(/U <\w{32})\w+", rb"\1"),
+        ("R5", rb"(/O <\w{32})\w+", rb"\1"),
+        ("R3", rb"/R 3", b"/R 7"),
+    ],
+    ids=["another handler", "a short check", "a short one of the owner's", "a revision that nobody knows"],
+)
+def test_what_no_reader_opens_is_encrypted(strength: str, said: bytes, instead: bytes, tmp_path: Path) -> None:
+    octets = re.sub(said, instead, encrypted(tmp_path, "", strength, "--object-streams=disable"))
+    assert look_inside(octets).signs == {Sign.ENCRYPTED}
+
+
+@pytest.mark.parametrize(
+    ("strength", "said"),
+    [("R2", b"/Length 128 "), ("R3", b"/EncryptMetadata false ")],
+    ids=["the length of a key", "metadata that are plain"],
+)
+def test_a_revision_passes_over_what_later_ones_say(strength: str, said: bytes, tmp_path: Path) -> None:
+    """The first has keys of forty bits, and the first two no metadata of their own (algorithm 2, steps f and i)."""
+    octets = encrypted(tmp_path, "", strength, "--object-streams=disable")
+    changed = re.sub(rb"(?:/Length 40 )?(/O <)", said + rb"\1", octets)
+    assert changed != octets
+    assert look_inside(changed).signs == frozenset()
 
 
 def test_a_file_of_revision_6_counts_as_one_with_a_password(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from tests.support.sevenzip_samples import (
     TWO,
     UNKNOWN,
     X86,
+    ZSTD,
     archive,
     coder,
     files,
@@ -40,6 +41,7 @@ from tests.support.sevenzip_samples import (
     number,
     one,
     pack,
+    packed_zstd,
     raw_lzma,
     streams,
     substreams,
@@ -53,6 +55,7 @@ from tests.support.sevenzip_samples import (
         pytest.param(one(EXE, coder(COPY)), id="stored"),
         pytest.param(one(zlib.compress(EXE, wbits=-15), coder(DEFLATE)), id="deflate"),
         pytest.param(one(bz2.compress(EXE), coder(BZIP2)), id="bzip2"),
+        pytest.param(one(packed_zstd(EXE), coder(ZSTD)), id="zstd"),
         pytest.param(one(raw_lzma(EXE, F1), coder(LZMA, P1)), id="lzma"),
         pytest.param(one(raw_lzma(EXE, F2), CODER_2), id="lzma2"),
         pytest.param(one(raw_lzma(EXE, X86, F2), coder(BCJ), CODER_2, bound=((0, 1),)), id="bcj"),
@@ -244,6 +247,12 @@ def test_files_are_told_apart(said: bytes, seen: list[tuple[str, str | None]]) -
         ),
         pytest.param(one(EXE[:-9], coder(COPY)), Sign.MALFORMED, id="fewer octets than said"),
         pytest.param(one(raw_lzma(EXE, F2)[:-4], CODER_2), Sign.MALFORMED, id="packed octets missing"),
+        pytest.param(one(raw_lzma(EXE, F2), CODER_2, size=len(EXE) + 3), Sign.MALFORMED, id="fewer than said, packed"),
+        pytest.param(
+            one(raw_lzma(EXE, X86, F2), coder(BCJ), CODER_2, bound=((0, 1),), size=len(EXE) + 9),
+            Sign.MALFORMED,
+            id="fewer than a filter holds back",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_and_said(octets: bytes, sign: Sign) -> None:

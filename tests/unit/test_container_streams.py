@@ -7,6 +7,7 @@ import random
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pytest
 
@@ -58,6 +59,16 @@ def test_what_is_damaged_or_cut_off_is_malformed(name: str) -> None:
     assert sign(unpack(packed[:-9], 0, len(packed) - 9)) is Sign.MALFORMED
     damaged = packed[:8] + b"\xff" * 20 + packed[28:]
     assert sign(unpack(damaged, 0, len(damaged))) is Sign.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "members",
+    [(TEXT, random.Random(1).randbytes(3 * CHUNK)), (bytes(3 * CHUNK), TEXT)],
+    ids=["packed into much", "packed into little"],
+)
+def test_a_large_gzip_and_a_small_one_may_follow_each_other(members: tuple[bytes, bytes]) -> None:
+    given = islice(streams.gunzip(b"".join(map(gzip.compress, members))), 50)
+    assert b"".join(given) == b"".join(members)
 
 
 @pytest.mark.parametrize("name", REPEATED)

@@ -8,6 +8,7 @@ import pytest
 from services.screener.containers.budget import Limits
 from services.screener.containers.contents import look_inside
 from services.screener.containers.member import Sign
+from tests.support import archive_samples as archives
 from tests.support.archive_samples import zip_of
 
 FIRST = 1024 * 1024
@@ -33,6 +34,18 @@ def test_a_file_whose_container_declares_no_size_is_counted_to_its_end() -> None
     found = look_inside(gzip.compress(LARGE, mtime=0))
     assert [inside.size for inside in found.inside] == [len(LARGE)]
     assert not found.signs
+
+
+def test_a_file_that_cannot_be_read_has_the_size_that_is_declared() -> None:
+    (inside,) = look_inside(archives.rar5(("a.bin", b"????", {"method": 3}))).inside
+    assert inside.size == 4
+
+
+def test_a_packed_archive_is_unpacked_to_its_end_whatever_it_ends_with() -> None:
+    tar = archives.tar_of({"first.bin": LARGE, "last.exe": b"MZ"})
+    packed, *found = look_inside(gzip.compress(tar, mtime=0), ("a.tgz",)).inside
+    assert [inside.path for inside in found] == ["a.tar/first.bin", "a.tar/last.exe"]
+    assert packed.size == len(tar)
 
 
 def _large(method: int = 0) -> dict[str, bytes]:

@@ -204,6 +204,12 @@ def test_types_inside_an_archive(action: str, conditions: dict[str, Any], expect
     assert (found and f"{found.action} {found.rule}") == expected
 
 
+@pytest.mark.parametrize(("declared", "expected"), [("image/png", Finding(Action.BLOCK, "rule:mine")), ("", None)])
+def test_the_type_that_a_member_is_declared_to_have(declared: str, expected: Finding | None) -> None:
+    said = Contents((Inside("a", ("a",), 9, declared, ()),), frozenset())
+    assert judge_contents(said, compiled(rule(types=("image/*",)))).finding == expected
+
+
 @pytest.mark.parametrize("conditions", [{"types": ("image/*",)}, {"names": ("*",)}])
 def test_a_member_without_a_name_is_a_file(conditions: dict[str, Any]) -> None:
     nameless = Contents((Inside("?", (), 9, "", (Detected("image/png", "png"),)),), frozenset())

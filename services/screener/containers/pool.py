@@ -50,6 +50,11 @@ class WorkerNotStarted(SluiceError):  # noqa: N818  (what happened, as its messa
     """No worker can be started: whatever needs one waits, and no attachment is to blame."""
 
 
+def size_for(processors: int | None) -> int:
+    """Return how many workers there are at most, where nothing else is said; None: nobody knows of processors."""
+    return min(4, max(2, processors or 2))
+
+
 class Pool:
     """Blocking, for threads: `threads` has as many as there may be workers at a time. Workers start when needed."""
 
@@ -61,8 +66,7 @@ class Pool:
         *,
         module: str = "",
     ) -> None:
-        size = size or min(4, max(2, os.cpu_count() or 1))
-        self.threads = ThreadPoolExecutor(size, "containers")
+        self.threads = ThreadPoolExecutor(size or size_for(os.cpu_count()), "containers")
         self._caps = caps
         self._limits = limits
         self._module = module or "services.screener.containers.worker"

@@ -46,7 +46,7 @@ def opens_without(dictionary: bytes, text: bytes) -> bool:
 
 
 def _key(dictionary: bytes, owner: bytes, identifier: bytes, revision: int) -> bytes:
-    size = 5 if revision == 2 else 16 if revision == 4 else max(5, min(16, (_number(dictionary, b"Length") or 40) // 8))
+    size = 5 if revision == 2 else 16 if revision == 4 else max(5, min(16, _number(dictionary, b"Length") // 8))
     permissions = (_number(dictionary, b"P") & 0xFFFFFFFF).to_bytes(4, "little")
     hidden = b"\xff" * 4 if revision == 4 and re.search(rb"/EncryptMetadata\s+false", dictionary) else b""
     key = _md5(_PAD + owner + permissions + identifier + hidden)
@@ -74,7 +74,7 @@ def _string_at(text: bytes, at: int) -> bytes:
     for _ in range(600):
         octet = text[at : at + 1]
         depth += (octet == b"(") - (octet == b")")
-        if not depth or not octet:
+        if not depth:
             break
         if octet == b"\\":
             octal = re.match(rb"[0-7]{1,3}", text[at + 1 : at + 4])
