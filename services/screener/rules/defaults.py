@@ -11,11 +11,11 @@ _COMMON = """
     xnk
 """
 _NEWER = """
-    appcontent-ms appimage appinstaller application appref-ms appx appxbundle cdxml command deskthemepack desktop
-    diagcfg diagpkg dmg dqy ex_ fileloc img inetloc iqy ocx oqy rqy theme themepack
-    library-ms mjs msix run
-    msixbundle psd1 psm1 py pyw pyz rdp scpt search-ms searchconnector-ms settingcontent-ms slk terminal vhdx webloc
-    website wim workflow wsb xbap
+    aab accda accde apk appcontent-ms appimage appinstaller application appref-ms appx appxbundle cdxml command deb
+    deskthemepack desktop dex diagcfg diagpkg dmg dqy ex_ fileloc gadget grp hpj htc img inetloc ipa iqy kext
+    library-ms mcf mjs mpkg msh msh1 msh1xml msh2 msh2xml mshxml msix msixbundle msu ocx oqy osd pkg pl plg ppkg
+    printerexport psd1 psm1 pssc py pyc pyo pyw pyz pyzw rdp rpm rqy run scpt search-ms searchconnector-ms
+    settingcontent-ms slk terminal theme themepack udl vbp vhdx webloc webpnp website wim wll workflow wsb xbap
 """
 _SUSPICIOUS = """
     ace arj cab docm dotm htm html iso lha lzh mht mhtml one onepkg potm ppa ppam ppsm pptm rar shtml sldm svg svgz
