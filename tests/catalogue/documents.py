@@ -123,6 +123,7 @@ def _formulas() -> list[Case]:
                 "=cmd |'/c calc'!*",
             )
         ),
+        attached(64, "a sheet as SYLK", b"ID;P\nC;X1;Y1;K0;EEXEC(1)\n", "content:application/x-sylk", "a.csv"),
         attached(64, "a formula first", b"=cmd|' /C calc'!A0", _REMOTE, "a.txt"),
         attached(64, "a formula after tabs", b"a\t=cmd|'/C calc'!A0\tb", _REMOTE, "a.tsv"),
         attached(
@@ -213,6 +214,19 @@ def _xml() -> list[Case]:
         ),
         attached(
             67, "a page of XML in UTF-16", "<?xml?><html xmlns='x'/>".encode("utf-16"), "content:text/html", "a.xml"
+        ),
+        *(
+            Case(67, f"a page in {fields}", f"Content-Type: {fields}", page_of_xml.decode(), (), rule)
+            for rule, each in {
+                "content:text/html": (
+                    "text/plain; name=a.xml",
+                    "text/css; name=a.XSL",
+                    "text/a; name=a.xslt",
+                    "text/xml",
+                ),
+                None: ("text/plain; name=a.txt", "text/css; name=xml"),
+            }.items()
+            for fields in each
         ),
         *(attached(67, f"XML without, {name}", text, None, "a.xml") for name, text in harmless.items()),
         attached(67, "a page of XML in zip", zip_of({"a.xhtml": page_of_xml}), None),

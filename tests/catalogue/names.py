@@ -176,6 +176,9 @@ def _identity() -> list[Case]:
         Case(56, "an id in its form", "Content-Type: image/png\nContent-ID: <x.exe@a.com>", _BODY, (), None),
         Case(56, "the location of a host", "Content-Type: image/png\nContent-Location: http://www.example.com", _BODY, (), None),
         Case(56, "prose that ends in a domain", "Content-Type: image/png\nContent-Description: Logo of example.com", _BODY, (), None),
+        Case(56, "description of a text that is attached", f"Content-Type: text/plain\n{_CD}\nContent-Description: x.exe", _BODY),
+        Case(56, "description of a text with a name", f"Content-Type: text/plain; name=a.txt\n{_CD}\nContent-Description: example.com", _BODY, (), None),
+        Case(56, "description of mail that is attached", f"Content-Type: message/rfc822\n{_CD}\nContent-Description: example.com", "Subject: a\n\nb", (), None),
         Case(56, "the description of a text", "Content-Type: text/plain\nContent-Description: example.com", _BODY, (), None),
     ]  # fmt: skip
 

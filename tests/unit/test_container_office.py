@@ -110,6 +110,11 @@ def test_what_may_be_a_formula_that_starts_something(octets: bytes, expected: bo
         (b"<x xmlns:m='urn:schemas-microsoft-com:xslt'><m:text/>", False),
         (b"<x xmlns:m='urn:schemas-microsoft-com:xslt'><n:script/>", False),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x><m:text/>", False),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x xmlns='&a;' onload='y()'/>", True),
+        (b"<x><h:body xmlns:h='http://www.w3.org/1999/xhtml' onLoad = 'y()'/></x>", True),
+        (b"<x><s:a xmlns:s='http://www.w3.org/2000/svg' href=' javascript:y()'/></x>", True),
+        (b"<x><h:b xmlns:h='http://www.w3.org/1999/xhtml' online='1'>onload=, javascript:</h:b></x>", False),
+        (b"<x onload='y()' href='javascript:y()'/>", False),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x><m:script/>", True),
     ],
 )

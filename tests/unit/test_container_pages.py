@@ -98,7 +98,7 @@ def test_a_calendar_of_very_many_files_is_over_the_limit() -> None:
 
 
 RELATION = b'<Relationship Type="http://x/%b" Target="http://a.example/b" TargetMode="External"/>'
-FETCHED = (b"attachedTemplate", b"oleObject", b"frame", b"subDocument", b"externalLinkPath/dde")
+FETCHED = (b"attachedTemplate", b"oleObject", b"frame", b"aFChunk", b"subDocument", b"externalLinkPath/dde")
 
 
 @pytest.mark.parametrize("kind", FETCHED)
@@ -121,6 +121,11 @@ def test_what_a_document_fetches_is_said(kind: bytes) -> None:
         ("META-INF/manifest.xml", b"<manifest:encryption-data/>", {Sign.ENCRYPTED}),
         ("META-INF/manifest.xml", b"<manifest:file-entry/>", set()),
         ("content.xml", b"<p>encryption-data</p>", set()),
+        ("customUI/customUI.xml", b"<customUI onLoad='http://a.example/b.dotm!c'/>", {Sign.REMOTE}),
+        ("CustomUI\\a.xml", b'<customUI onLoad = "\\\\a.example\\b.dotm!c"/>', {Sign.REMOTE}),
+        ("customUI/customUI.xml", "<customUI onLoad='//a/b'/>".encode("utf-16"), {Sign.REMOTE}),
+        ("customUI/customUI.xml", b"<customUI onLoad='Start' xmlns='http://a.example'/>", set()),
+        ("word/a.xml", b"<customUI onLoad='http://a.example/b.dotm!c'/>", set()),
         ("word/a.xml", b"<w:instrText></w:instrText>", set()),
         ("word/a.xml", b"<w:instrText>PAGE</w:instrText><w:instrText>DDE cmd</w:instrText>", {Sign.REMOTE}),
         ("word/a.xml", b"<w:instrText>D</w:instrText><w:instrText>DE cmd</w:instrText>", {Sign.REMOTE}),

@@ -107,6 +107,18 @@ ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
         (b"\xef\xbb\xbf<persistedQuery version='1.0'>", "application/windows-search+xml", "search-ms"),
         (b"<?xml?><searchConnectorDescription>", "application/windows-search-connector+xml", "searchconnector-ms"),
         (b"<?xml?><PCSettings><SearchableContent>", "application/windows-settings+xml", "settingcontent-ms"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><!-- x --><h:html>", "text/html", "html"),
+        (b"<!DOCTYPE x><x/>", "text/plain", None),
+        (b'ID;PWXL;N;E\r\nC;X1;Y101;K0;EEXEC("a")\r\n', "application/x-sylk", "slk"),
+        (b"ID;P\nC;Y1;K0;E\n", "application/x-sylk", "slk"),
+        (b"ID;P\nP;PGeneral\nF;M1;X2\nC;K0\n", "application/x-sylk", "slk"),
+        (b"ID;N\nC;K0;EMSEXCEL|'a'!''\n", "application/x-sylk", "slk"),
+        (b"ID;E\nNN;NAuto_open;ER1C1\n", "application/x-sylk", "slk"),
+        (b"ID;P\nO;L;E\n", "application/x-sylk", "slk"),
+        (b"ID;Price;Name\r\nC;5;E\r\nF;x;EX1\r\nO;2;Else\r\n", "text/plain", None),
+        (b"ID;Name\r\nC;X1\r\n", "application/x-sylk", "slk"),
+        (b"ID;Value\r\nC;X1\r\n", "text/plain", None),
+        (b"a\r\nID;P\r\nC;X1\r\n", "text/plain", None),
         (b"<p>write <libraryDescription> first", "text/plain", None),
         (b"<!DOCTYPE html><p>", "text/html", "html"),
         ("schöne Grüße".encode(), "text/plain", None),
@@ -131,7 +143,7 @@ MARKS = [
     "ITSF", "MSCF", "ISc(", "!BDN", "conectix", "vhdxfile", "xar!", "BZh", "GIF87a", "GIF89a", "OggS", "ID3",
     "FWS", "CWS", "%!PS", "{\\rt", "-----BEGIN PGP MESSAGE-----", "!<arch>\ndebian", "1234Standard Jet DB",
     "1234Standard ACE DB", "1234567**ACE**", "12-lh5-", "12-lz4-", "1234ftyp", "MZ", "ZM", "PK", "RIFF", "BM", "#!",
-    "Windows Registry", "REGEDIT", "[Internet", "RE~^", "KDMV", "EGGA", "7kSt", "zPQ", "LZIP", "ZOO ",
+    "Windows Registry", "REGEDIT", "[Internet", "ID;", "RE~^", "KDMV", "EGGA", "7kSt", "zPQ", "LZIP", "ZOO ",
 ]  # fmt: skip
 """What a text may begin with, and be no text."""
 

@@ -81,7 +81,7 @@ def _any(marks: Iterable[bytes]) -> bytes:
 
 
 _FIRST = (
-    *b"MZ ZM PK RIFF BM #! RE~^ KDMV QFI\xfb ALZ\x01 EGGA 7kSt zPQ LZIP ZOO koly ActiveMime".split(),
+    *b"MZ ZM PK RIFF BM #! ID; RE~^ KDMV QFI\xfb ALZ\x01 EGGA 7kSt zPQ LZIP ZOO koly ActiveMime".split(),
     *(b"Windows Registry", b"REGEDIT", b"[Internet", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"),
     *_marks(0),
 )
@@ -120,6 +120,11 @@ _ROOTS: tuple[tuple[bytes, str, str], ...] = (
     (b"<pcsettings", "application/windows-settings+xml", "settingcontent-ms"),
 )
 """Root elements of XML files that Windows acts on when they are opened (SCREENING 63)."""
+_SHEET = re.compile(
+    rb"ID;[PNE][^\r\n]*+(?s:.*?)(?<=[\r\n])"
+    rb"(?:[CF];(?:[^;\r\n]*;)*?[XY]\d+[;\r\n]|C;(?:K[^;\r\n]*+;)?E[^\r\n]*[(!]|NN;N\w|O;(?:[^;\r\n]*;)*?E\s)"
+)
+"""A sheet as SYLK, which spreadsheets tell by this from a table of text: it may have macros, and starts programs."""
 _AFTER_MZ = frozenset({b"\x90\0", b"P\0", b"\0\0", b"\x80\0", b"x\0"})
 _BY_TWO_OR_THREE = frozenset({"arj", "gz", "bz2", "jpg", "mp3", "bmp", "swf"})
 """Types whose mark is so short that random octets show it now and then."""
@@ -129,8 +134,8 @@ _AT_THE_END = (b"koly", b"conectix")
 _IN_AN_IMAGE = (b"CD001", b"BEA01", b"NSR0")
 _PAGE = re.compile(rb"<(?:script|hta:application)\b", re.IGNORECASE)
 _HTML = re.compile(
-    rb"[\xef\xbb\xbf\xff\xfe\s]*+(?:(?><\?.*?\?>)\s*+|(?><!--.*?-->)\s*+)*+"
-    rb"<(?:!doctype html|(?:[\w.-]{1,100}+:)?html\b)",
+    rb"[\xef\xbb\xbf\xff\xfe\s]*+(?:(?:(?><\?.*?\?>)|(?><!--.*?-->)|(?!<!doctype html)%b)\s*+)*+"
+    rb"<(?:!doctype html|(?:[\w.-]{1,100}+:)?html\b)" % rb"(?><!doctype[^\[>]*+(?:\[[^\]]*+\][^>]*+)?>)",
     re.IGNORECASE | re.DOTALL,
 )
 """A page from its first element on, whatever stands before: with a declaration of XML it is one too."""
@@ -231,6 +236,8 @@ def _script(head: bytes) -> Detected | None:
     start = head[:4096]
     if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         start = start.decode("utf-16", "replace").encode("utf-8", "replace")
+    if _SHEET.match(head) is not None:
+        return Detected("application/x-sylk", "slk")
     lowered = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for words, kind, extension in _SCRIPTS:
         if lowered.startswith(words):

@@ -47,7 +47,9 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
         value.rstrip(b" \t\r\n")[: limits.boundary] for value in _boundaries([*declared, *shown])
     )
     names = [name for value in (*declared, *shown) for name in filenames.names_of(value.params)]
-    if not kinds[0].startswith(("text/", *types.STRUCTURED)):
+    attached = any(value.main not in {"", "inline"} for value in shown)
+    text = kinds[0].startswith("text/")
+    if not kinds[0].startswith(types.STRUCTURED) and (not text or (attached and not names)):
         names += filenames.hinted(header.values)
     description = Description(
         kinds,
@@ -66,7 +68,7 @@ def describe(header: Header, default_type: str, limits: Limits) -> Description:
     return description._replace(
         anomalies=frozenset(anomalies),
         remarks=_remarks(description, [*declared, *shown]),
-        attached=any(value.main not in {"", "inline"} for value in shown),
+        attached=attached,
     )
 
 

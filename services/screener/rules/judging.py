@@ -13,6 +13,8 @@ from shared.model import Action
 _BODIES = ("text/", "multipart/")
 _TEXTS = ("text/plain", "text/html", "application/octet-stream")
 """What a text is recognised as; the last if a control character stands in it."""
+_AS_PAGES = frozenset({"xml", "xsl", "xslt"})
+"""Endings of texts that a browser opens, which runs what a page among them says."""
 _NOTICE = 8192
 """Octets that none of our notices exceeds."""
 
@@ -209,7 +211,8 @@ def _suspicious(
     for kind in declared if is_file else ():  # what programs name a file by that has no ending
         if defaults.PAGES.get(kind) in rules.suspicious_extensions:
             return f"type:{kind}"
-    text = all(kind.startswith("text/") for kind in declared)
+    text = all(kind.startswith("text/") and kind != "text/xml" for kind in declared)
+    text = text and _ending(names, _AS_PAGES) is None
     for kind, found in detected:
         # HTML in a file; as the text of a message it is what most mail is
         if found in rules.suspicious_extensions and not (text and found == "html"):
