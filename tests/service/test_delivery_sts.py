@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +10,12 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from services.delivery.security import sts_fetch
+from services.delivery.security import observing, sts_fetch
 from services.delivery.security.contexts import Files, verifying
 from services.delivery.security.protection import Result
-from services.delivery.security.sts import StsPolicy
+from services.delivery.security.sts import Mode, StsPolicy
 from services.delivery.security.sts_fetch import StsFetcher, Trouble
+from services.delivery.security.sts_policies import StsMemory, StsPolicies
 from shared.config.units import Duration
 from shared.dns.resolver import DnsResolver
 from tests.support.certificates import PAST, chain_of, server_context, tlsa, zone_form
@@ -309,6 +311,26 @@ async def test_many_messages_at_once_fetch_once(domain: Domain) -> None:
     await asyncio.gather(*(domain.world.deliver(message(BOB)) for _ in range(5)))
     assert len(server.transactions) == 5
     assert len(domain.server.requests) == 1
+
+
+async def test_who_gives_up_leaves_the_fetch_to_the_others(domain: Domain) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+    found = StsPolicy(Mode.ENFORCE, 86400, (HOST,))
+
+    async def fetch(_: str) -> StsPolicy:
+        begun.set()
+        await go.wait()
+        return found
+
+    resolver = DnsResolver((domain.world.dns.address,))
+    policies = StsPolicies(StsMemory(), resolver, fetch, lambda: 0.0, observing.policy_failed)
+    first, second = (asyncio.create_task(policies.of("example.net")) for _ in range(2))
+    await begun.wait()
+    first.cancel()
+    with suppress(asyncio.CancelledError):
+        await first
+    go.set()
+    assert await second == found
 
 
 FETCHING: dict[str, tuple[trustme.LeafCert, Result | None]] = {

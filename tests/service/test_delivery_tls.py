@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
@@ -250,6 +251,17 @@ async def test_dane_can_be_switched_off(world: World) -> None:
     assert not world.dns.asked(f"_{world.port}._tcp.{HOST}")
 
 
+@pytest.mark.parametrize(("option", "expected"), [("", TLS), ("?tls=dane", LATER)])
+async def test_a_host_of_a_route_is_asked_for_records_if_the_route_says_so(
+    world: World, option: str, expected: str
+) -> None:
+    server = world.server(**SERVERS["good"]())
+    publish(world, server, WRONG)
+    world.configure(route={"example.net": f"smtp://{HOST}:{world.port}{option}"})
+    assert await outcome(world, server) == expected
+    assert bool(world.dns.asked(f"_{world.port}._tcp.{HOST}")) is (expected == LATER)
+
+
 async def test_another_host_gets_the_mail_that_one_may_not_have(world: World) -> None:
     wrong, right = (world.server(**SERVERS[name]()) for name in ("unknown authority", "good"))
     world.mx("example.net", (10, wrong), (20, right))
@@ -317,6 +329,7 @@ async def test_what_is_said_before_tls_is_not_believed(world: World) -> None:
     publish(world, server)
     assert await outcome(world, server) == TLS
     assert server.transactions[0].mail_params == ()
+    assert [command.split()[0] for command in server.commands][:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
 
 
 async def test_a_refusal_that_is_said_over_tls_is_no_reason_to_go_without(world: World) -> None:
@@ -352,6 +365,22 @@ async def test_a_password_goes_to_the_one_server(
     assert await outcome(world, server) == expected
     if expected == LATER:
         assert [command.split()[0] for command in server.commands] == ([] if implicit else ["EHLO", "STARTTLS"])
+
+
+@pytest.mark.parametrize("policy", [f"fingerprint=sha256:{FINGERPRINT}", "dane"])
+async def test_showing_another_s_certificate_beside_one_s_own_proves_nothing(
+    world: World, tmp_path: Any, policy: str
+) -> None:
+    """Everybody has the certificate: only the first one of a server is held against the key that it has."""
+    certificate, key = written(STRANGER, tmp_path)
+    with Path(certificate).open("ab") as file:
+        file.write(GOOD.cert_chain_pems[0].bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = world.server(tls=context)
+    publish(world, server, TLSA)
+    world.configure(tls_policy={"*": policy})
+    assert await outcome(world, server) == LATER
 
 
 @pytest.mark.parametrize("name", ["alias.example.net", HOST])

@@ -165,6 +165,7 @@ FETCH, INVALID = Result.STS_FETCH, Result.STS_INVALID
         (b"HTTP/1.1 200", FETCH),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000, FETCH),
         (b"HTTP/1.1 200 OK\r\na: " + b"b" * 70_000, FETCH),
+        (response(field="\r\n".join(["a: " + "b" * 30_000] * 3)), FETCH),  # of which the rest may not have been read
         (b"\xff" * 100, FETCH),
     ],
 )

@@ -87,7 +87,7 @@ class Protector:
 
     async def _sts(self, domain: str, wanted: _Wanted, tlsa: _Records, *, required: bool) -> StsPolicy | None:
         """Ask for the domain's policy if that could decide about a host, or vouch for one to REQUIRETLS."""
-        if self._policies is None or domain.startswith("["):
+        if self._policies is None:
             return None
         hops = (target.hop for target, policy in wanted if policy is None and target.by_mx)
         unnamed = required and not all(target.named for target, _ in wanted)
