@@ -120,6 +120,7 @@ def _formulas() -> list[Case]:
                 "=rundll32|calc!A",
                 "=A1+B1-C1&\"x\"/12345&cmd|'/c calc'!A",
                 "='cmd'|'/c calc'!A0",
+                "=cmd|'/c echo '' & calc'!A0",
                 "=cmd |'/c calc'!*",
             )
         ),
@@ -128,6 +129,13 @@ def _formulas() -> list[Case]:
         attached(64, "a formula after tabs", b"a\t=cmd|'/C calc'!A0\tb", _REMOTE, "a.tsv"),
         attached(
             64, "a formula in UTF-16", (_TABLE % b"=cmd|'/C calc'!A0").decode().encode("utf-16"), _REMOTE, "a.csv"
+        ),
+        attached(
+            64,
+            "a formula behind a picture",
+            b"GIF89a" + bytes(range(1, 32)) * 150 + _TABLE % b"=cmd|'/C calc'!A0",
+            _REMOTE,
+            "a.csv",
         ),
         attached(64, "a formula in zip", zip_of({"a.csv": _TABLE % b"=cmd|'/C calc'!A0"}), _REMOTE),
         Case(64, "a formula in a nameless table", "Content-Type: text/csv", "a;=cmd|'/C calc'!A0", (), _REMOTE),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.screener.containers.documents.formulas import is_formula
+from services.screener.containers.documents.formulas import is_formula, read_formula
 from services.screener.containers.documents.office import member_signs
 from services.screener.containers.documents.office_flat import is_flat, read_flat
 from services.screener.containers.documents.scripted import is_scripted
@@ -84,13 +84,20 @@ def test_what_may_be_a_text(octets: bytes, expected: bool) -> None:
     assert is_text(octets) is expected
 
 
+PADDING = bytes(range(1, 32)) * 150 + b"\n"
+
+
 @pytest.mark.parametrize(
     ("octets", "expected"),
     [
         (b"=cmd|'/c calc'!A0", True),
         (b"cmd|'/c calc'!A0", True),
         ("=cmd|'/c calc'!A0".encode("utf-16"), True),
-        (bytes(range(1, 32)) + b"=cmd|'/c calc'!A0", False),
+        (PADDING + b"=cmd|'/c calc'!A0", True),
+        (PADDING + b"=cmd|'/cc'!A0", True),
+        (PADDING + b"=cmd|'/c'!A0", False),
+        (PADDING + b"=cmd|/c!A0", False),
+        (PADDING + b"=cmd|'/c calc'!A0\1", False),
         (b"=cmd|'/c calc'", False),
         (b"=cmd!A0", False),
         (b"=|'/c calc'!A0", False),
@@ -99,6 +106,27 @@ def test_what_may_be_a_text(octets: bytes, expected: bool) -> None:
 )
 def test_what_may_be_a_formula_that_starts_something(octets: bytes, expected: bool) -> None:
     assert is_formula(octets) is expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "signs"),
+    [
+        (PADDING + b"=cmd|'/c calc'!A0", [Sign.REMOTE]),
+        (PADDING + b"a;=1+cmd.exe|'/c calc'!A0;b", [Sign.REMOTE]),
+        (PADDING + b"='cmd'|calc!A0\n", [Sign.REMOTE]),
+        (PADDING + b"a\0,\0=\0c\0m\0d\0|\0c\0a\0l\0c\0!\0A\0", [Sign.REMOTE]),
+        ("\ufeff{}\r\n=cmd|'/c calc'!A0".format("\u4141" * 3000).encode("utf-16-le"), [Sign.REMOTE]),
+        (b"x|y!z " * 10_001 + b"\n=cmd|'/c calc'!A0", [Sign.REMOTE]),
+        (PADDING + b"cmd|'/c calc'!A0", []),
+        (PADDING + b"=cm|'/c calc'!A0", []),
+        (b"=cm|'/c calc'!A0", [Sign.REMOTE]),
+        (PADDING + b"=\1cmd|'/c calc'!A0", []),
+        (b"=\1cmd|'/c calc'!A0" + b"text" * 9, [Sign.REMOTE]),
+    ],
+)
+def test_a_formula_is_seen_whatever_the_table_begins_with(octets: bytes, signs: list[Sign]) -> None:
+    """Where it begins as no text, only what can be nothing else: such octets come about by chance as well."""
+    assert list(read_formula(octets)) == signs
 
 
 @pytest.mark.parametrize(

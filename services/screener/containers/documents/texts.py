@@ -16,5 +16,4 @@ def is_text(octets: bytes) -> bool:
 
 def without_nul(octets: bytes) -> bytes:
     """Return a text in one octet a character, if all of them are in ASCII, without the mark at its beginning."""
-    text = octets.translate(None, b"\0") if b"\0" in octets[:_HEAD] else octets
-    return text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return octets.replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
