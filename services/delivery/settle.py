@@ -74,7 +74,7 @@ def settle(
     tried = item.tried(_history(outcomes, now))
     by = {result: [outcome for outcome in outcomes if outcome.result is result] for result in Result}
     deferred, failed = by[Result.TEMPORARY], by[Result.PERMANENT]
-    age = retry.Age(item.released_at, item.attempt, warns=not item.delay_reported and bool(_to_warn(item, deferred)))
+    age = retry.Age(item.released_at, item.attempt, warns=bool(_to_warn(item, deferred)))
     again = retry.next_try(policy.plan, age, now, jitter) if pause is None else now + pause
     if again is None and not any(outcome.host for outcome in outcomes):
         last_at = max(item.released_at, item.history[-1].at if item.history else 0.0)
@@ -85,7 +85,7 @@ def settle(
     told = notify.told_of_failure(_with(tried, failed), policy.postmaster) if failed else Told.SENDER
     reports = [*_succeeded(case, by[Result.DELIVERED]), *_failed(case, failed, told), *_delayed(case, deferred)]
     sends = [Send(Place.REDELIVER, report_message(report)) for report in reports]
-    if failed and told is Told.QUARANTINE:
+    if told is Told.QUARANTINE:
         sends.append(_quarantine(case, failed))
     if deferred:
         sends.append(_again(case, deferred))
@@ -148,7 +148,7 @@ def _succeeded(case: _Case, delivered: Sequence[Outcome]) -> list[Report]:
 
 
 def _failed(case: _Case, failed: Sequence[Outcome], told: Told) -> list[Report]:
-    if told is Told.QUARANTINE or not failed:
+    if told is Told.QUARANTINE:
         return []
     if told is Told.POSTMASTER:  # NOTIFY speaks of reports to the sender
         return [_report(case, Kind.FAILED, failed, to=case.policy.postmaster)]

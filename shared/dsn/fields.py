@@ -36,7 +36,7 @@ def _recipient(report: Report, reported: ReportedRecipient) -> list[tuple[str, s
         fields.append(("Original-Recipient", original_recipient(recipient.orcpt, utf8=utf8)))
     fields += [
         ("Final-Recipient", typed_address(recipient.address, utf8=utf8)),
-        ("Action", reported.action or report.kind.action),
+        ("Action", report.kind.action),
         ("Status", status_for(report.kind, reported)),
     ]
     if reported.remote_mta:
@@ -45,7 +45,7 @@ def _recipient(report: Report, reported: ReportedRecipient) -> list[tuple[str, s
         fields.append(("Diagnostic-Code", f"x-sluice; {reply}"))
     if reported.last_attempt is not None:
         fields.append(("Last-Attempt-Date", date(reported.last_attempt)))
-    if report.kind is Kind.DELAYED and report.retry_until is not None:
+    if report.retry_until is not None:
         fields.append(("Will-Retry-Until", date(report.retry_until)))
     return fields
 
@@ -57,7 +57,7 @@ def status_for(kind: Kind, reported: ReportedRecipient) -> str:
     2.3.4); any other mismatch would contradict the Action field, so the generic code of the action replaces it.
     """
     status = reported.reply.status
-    action = reported.action or kind.action
+    action = kind.action
     fits = {"failed": "45", "delayed": "4"}.get(action, "2")
     if re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", status) and status[0] in fits:
         return status

@@ -35,8 +35,6 @@ class ReportedRecipient(msgspec.Struct, frozen=True):
     """What the remote host, or we ourselves, said; a positive reply for DELIVERED and RELAYED."""
     remote_mta: str | None = None
     """The host that gave `reply`; None if it was ours."""
-    action: str | None = None
-    """delivered, relayed, expanded, delayed or failed; None means what the report's kind says."""
     last_attempt: float | None = None
     cause: Cause | None = None
     """Why, in classes that a person can do something about; None where it did not fail, or the kind says all."""
@@ -70,7 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_double_bounce(self) -> bool:
         """True if nobody but the postmaster is left to be told."""
-        return self.to is not None and self.to != self.item.envelope.sender
+        return self.receiver != self.item.envelope.sender
 
     @property
     def is_global(self) -> bool:

@@ -46,6 +46,10 @@ def test_the_null_sender_never_gets_a_report(origin: Origin, spf: str | None) ->
     assert not is_known(item(origin, None, spf))
 
 
+def test_nobody_is_told_of_what_becomes_of_a_report() -> None:
+    assert not is_known(item(G, "a@b", "pass"))
+
+
 @pytest.mark.parametrize(
     ("notify", "failure", "delay", "success"),
     [

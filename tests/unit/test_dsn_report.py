@@ -193,6 +193,14 @@ def test_a_report_about_the_null_sender_goes_to_the_postmaster() -> None:
     assert message.item.envelope.recipients[0].address == "postmaster@example.org"
 
 
+def test_a_part_says_how_it_is_coded() -> None:
+    """7bit wherever it is: not every host takes more (RFC 3464 section 2.1: delivery-status is ASCII anyway)."""
+    codings = [part["Content-Transfer-Encoding"] for part in parts(report())]
+    assert codings == ["7bit", "7bit", "7bit"]
+    codings = [part["Content-Transfer-Encoding"] for part in parts(report(content="Subject: ü\r\n\r\n".encode()))]
+    assert codings == ["7bit", "7bit", "8bit"]
+
+
 def test_eight_bit_headers_and_addresses_are_marked() -> None:
     message = report_message(report(content="Subject: grüße\r\n\r\n".encode(), to="jürgen@example.org"))
     assert message.item.envelope.body == "8BITMIME"
@@ -253,7 +261,13 @@ def test_addresses_are_ascii_with_their_type(address: str, typed: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "decoded"),
-    [("Bob+2Bx@a", "Bob+x@a"), ("plain", "plain"), ("evil+0D+0AX:y", "evil+0D+0AX:y"), ("bad+zz", "bad+zz")],
+    [
+        ("Bob+2Bx@a", "Bob+x@a"),
+        ("plain", "plain"),
+        ("evil+0D+0AX:y", "evil+0D+0AX:y"),
+        ("bad+zz", "bad+zz"),
+        ("caf+E9", "caf+E9"),
+    ],
 )
 def test_xtext_never_brings_a_line_end_in(text: str, decoded: str) -> None:
     assert xtext_decoded(text) == decoded

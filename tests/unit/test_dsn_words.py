@@ -6,7 +6,7 @@ import pytest
 from services.delivery.cause import cause_of
 from shared.dsn.cause import WORDS, Cause
 from shared.dsn.report import Kind, Report, ReportedRecipient, build_report
-from shared.dsn.text import human_text
+from shared.dsn.text import human_text, subject
 from shared.model import Envelope, Item, Origin, Recipient
 from shared.smtp.reply import Reply
 
@@ -105,6 +105,24 @@ def test_the_postmaster_is_told_why_he_is_told() -> None:
     text = words(reported("550 5.1.1 unknown"), item=item, to="postmaster@example.org")
     assert "has no sender who could be told" in text
     assert "Your message" not in text
+    assert words(reported("550 5.1.1 unknown"), item=item) == text
+    assert "Your message could not be delivered" in words(reported("550 5.1.1 unknown"))
+
+
+@pytest.mark.parametrize(("to", "said"), [(None, "Your message"), ("postmaster@example.org", "neither delivered nor")])
+def test_a_double_bounce_has_a_subject_of_its_own(to: str | None, said: str) -> None:
+    made = Report(
+        kind=Kind.FAILED,
+        item=ITEM,
+        content=b"",
+        recipients=(reported("550 5.1.1 unknown"),),
+        hostname="relay.example.org",
+        postmaster="postmaster@example.org",
+        now=NOW,
+        report_id="01K5Q0000000000000000000BB",
+        to=to,
+    )
+    assert said in subject(made)
 
 
 def test_lines_are_short_but_for_what_others_said() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.delivery.cause import Cause
 from services.delivery.outcome import MAX_TEXT, Outcome, Result, rcpt_reply, remote_reply, softened
 from shared.model import Recipient
 from shared.smtp.reply import Reply
@@ -65,6 +66,19 @@ def test_a_refused_session_is_temporary(reply: Reply, expected: Reply) -> None:
 )
 def test_too_many_recipients_is_temporary(reply: Reply, code: int) -> None:
     assert rcpt_reply(reply).code == code
+
+
+@pytest.mark.parametrize(
+    ("code", "known", "why"),
+    [
+        (250, None, None),
+        (250, Cause.LOOP, None),
+        (550, None, Cause.UNKNOWN_MAILBOX),
+        (550, Cause.WITHDRAWN, Cause.WITHDRAWN),
+    ],
+)
+def test_why_it_failed(code: int, known: Cause | None, why: Cause | None) -> None:
+    assert Outcome(BOB, Reply(code, None, "user unknown"), "mx", cause=known).why == why
 
 
 @pytest.mark.parametrize(("ours", "expected"), [(True, None), (False, "mx")])

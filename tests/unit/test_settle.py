@@ -4,7 +4,7 @@ import pytest
 
 from services.delivery.outcome import Outcome
 from services.delivery.retry import Plan
-from services.delivery.settle import Policy, Settled, settle
+from services.delivery.settle import Policy, Settled, give_up, settle
 from shared.dsn.report import Kind
 from shared.dsn.text import date
 from shared.model import Attempt, Envelope, Item, Message, Origin, Place, Recipient
@@ -27,6 +27,7 @@ def decide(
     ours: bool = False,
     passed_on: bool = False,
     stored: bool = False,
+    policy: Policy = POLICY,
 ) -> Settled:
     """Settle an item for the outcomes' recipients, so old."""
     envelope = Envelope(sender="a@example.org", recipients=tuple(recipient for recipient, _ in outcomes))
@@ -34,7 +35,7 @@ def decide(
     results = [
         Outcome(recipient, reply, "mx", ours=ours, passed_on=passed_on, stored=stored) for recipient, reply in outcomes
     ]
-    return settle(Message(item, b"Subject: x\r\n\r\n"), results, POLICY, T + age, 0.5)
+    return settle(Message(item, b"Subject: x\r\n\r\n"), results, policy, T + age, 0.5)
 
 
 def shape(settled: Settled) -> list[str]:
@@ -124,6 +125,49 @@ def test_a_hosts_words_outlive_ours() -> None:
     assert send.message.item.envelope.recipients == (heard,)
     (report,) = decide((heard, LOST), ours=True, age=10_000).sends
     assert b"the last answer of mx1 was: 450 4.2.0 later" in report.message.content.replace(b"\r\n ", b" ")
+
+
+@pytest.mark.parametrize(
+    ("before", "ours", "last", "last_host"),
+    [
+        (("earlier", "mx1"), False, "later", "mx"),
+        (("earlier", "mx1"), True, "earlier", "mx1"),
+        (("earlier", None), True, "later", None),
+        ((None, None), True, "later", None),
+        ((None, None), False, "later", "mx"),
+    ],
+)
+def test_the_last_answer_is_kept(
+    before: tuple[str | None, str | None], ours: bool, last: str, last_host: str | None
+) -> None:
+    """It stands in the next item, and in the report of the end."""
+    text, host = before
+    heard = Recipient(address="bob@example.net", last=Reply(450, "4.2.0", text) if text else None, last_host=host)
+    (send,) = decide((heard, LATER), ours=ours).sends
+    (kept,) = send.message.item.envelope.recipients
+    assert (kept.last and kept.last.text, kept.last_host) == (last, last_host)
+    (report,) = decide((heard, LATER), ours=ours, age=10_000).sends
+    by = f" of {last_host}" if last_host else ""
+    assert f"the last answer{by} was: 450 4.2.0 {last}".encode() in report.message.content
+    (send,) = give_up(send.message, POLICY, "enough", T).sends
+    said = f"; the last answer of {last_host} was: 450 4.2.0 {last}" if last_host else ""
+    assert f"given up by the operator: enough{said}\r\n".encode() in send.message.content
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "said"),
+    [(432_000, "5 days"), (172_800, "2 days"), (86_400, "24 hours"), (5400, "90 minutes"), (90, "90 seconds")],
+)
+def test_how_long_it_was_tried_is_said_in_words(lifetime: float, said: str) -> None:
+    policy = POLICY._replace(plan=POLICY.plan._replace(lifetime=lifetime))
+    (report,) = decide((BOB, LATER), age=lifetime, policy=policy).sends
+    assert f"not delivered within {said};".encode() in report.message.content
+
+
+@pytest.mark.parametrize(("origin", "wait"), [(Origin.TRUSTED, 10), (Origin.INBOUND, 60)])
+def test_a_try_is_made_for_a_warning_only_if_somebody_is_warned(origin: Origin, wait: float) -> None:
+    (send,) = decide((BOB, LATER), age=990, origin=origin).sends
+    assert send.message.item.not_before == T + 990 + wait
 
 
 def test_our_words_are_reported_if_no_host_said_any() -> None:
