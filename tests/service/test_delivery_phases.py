@@ -193,6 +193,19 @@ async def test_a_kept_session_lost_after_the_content_is_no_second_message(
     await pair.after()
 
 
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_kept_session_lost_over_tls_is_no_second_message(
+    world: World, authority: trustme.CA, kind: str
+) -> None:
+    """First before MAIL is answered, which costs nothing, then after the content, when nobody knows."""
+    step = BROKEN[kind]
+    script = {"MAIL": ["250 ok", step, "250 ok"], ".": ["250 ok", "250 ok", step, "250 ok"]}
+    pair = Pair(world, extensions=PIPELINING, script=script, tls=server_tls(authority, "mx1.example.net"))
+    assert [await pair.deliver() for _ in range(3)] == [FIRST, FIRST, DOUBT]
+    assert (pair.first.sessions, pair.spare.sessions) == (2, 0)
+    await pair.after()
+
+
 @pytest.mark.parametrize("offers", OFFERS, ids=["one by one", "pipelining", "chunking"])
 @pytest.mark.parametrize("kind", [*BROKEN, "4xx", "5xx", "421"])
 async def test_a_kept_session_that_cannot_be_reset_is_replaced(
