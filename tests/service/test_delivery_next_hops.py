@@ -21,6 +21,8 @@ LIMIT = 100_000
 """Octets of a message that the next hops take."""
 BEHIND = (*OFFERS, "DSN", "SMTPUTF8")
 """What the server behind them offers."""
+AT_A_TIME = 10
+"""Recipients that Postfix takes in one transaction; it does not say so beforehand."""
 LEFT_OUT = {
     "127.0.0.5": "",
     "127.0.0.2": "chunking",
@@ -97,6 +99,7 @@ def postfix(certificate: Path) -> Iterator[Hop]:
             **PROMPT,
             "myhostname": NAME,
             "message_size_limit": str(LIMIT),
+            "smtpd_recipient_limit": str(AT_A_TIME),
             "smtpd_tls_security_level": "may",
             "smtpd_tls_cert_file": str(certificate / "certificate.pem"),
             "smtpd_tls_key_file": str(certificate / "key.pem"),
@@ -218,6 +221,19 @@ async def test_a_greylist_s_450_is_a_reason_to_come_again(world: World, postfix:
     (arrived,) = await postfix.passed_on("grey@example.net")
     assert arrived.recipients == ("grey@example.net",)
     assert len(await postfix.passed_on("friend@example.net")) == 1
+
+
+@pytest.mark.parametrize("source", LEFT_OUT)
+async def test_more_recipients_than_postfix_takes_at_a_time(world: World, postfix: Hop, source: str) -> None:
+    """Its 452 is for the transaction, so all of them have their mail in one attempt, in one session."""
+    lead_to(world, postfix, source)
+    recipients = [f"crowd{number}-{source[-1]}@example.net" for number in range(2 * AT_A_TIME + 5)]
+    assert await world.deliver(message(*recipients)) == ()
+    await world.hang_up()
+    for recipient in recipients:
+        assert len(await postfix.passed_on(recipient)) == 1
+    counted = await postfix.logged(f"disconnect from unknown[{source}] ehlo=2 starttls=1 mail=3 ")
+    assert f" rcpt={len(recipients) + 15} " in counted, "15 of the first transaction were asked again"
 
 
 async def test_opensmtpd_s_450_and_550_are_told_apart(world: World, opensmtpd: Hop) -> None:
