@@ -88,6 +88,7 @@ TESTS = {
         "tests/unit/test_container_cabinet.py",
         "tests/unit/test_container_streams.py",
         "tests/unit/test_container_zip_records.py",
+        "tests/unit/test_container_zip_members.py",
         "tests/unit/test_container_tar.py",
         "tests/unit/test_container_rar.py",
         "tests/unit/test_container_sevenzip.py",

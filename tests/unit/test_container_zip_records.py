@@ -1,14 +1,11 @@
 """The records of a zip file: which are whole, which directory counts, and what is in doubt about it."""
 
 import struct
-import zlib
 
 import pytest
 
-from services.screener.containers.contents import look_inside
-from services.screener.containers.member import Sign
 from services.screener.containers.zip_records import Directory, directory_entries, find_directory, local_header
-from tests.support.archive_samples import zip_end, zip_entry, zip_with
+from tests.support.archive_samples import zip_end, zip_entry
 
 LOCAL, ENTRY = zip_entry(b"a.txt", b"harmless")
 FULL = 0xFFFFFFFF
@@ -139,20 +136,3 @@ def test_what_is_encrypted(say: dict[str, int], encrypted: bool) -> None:
     header = local_header(with_extra(b"", **say), 0)
     assert header is not None
     assert header.is_encrypted is encrypted
-
-
-FOLLOWING = b"PK\7\x08" + struct.pack("<III", zlib.crc32(b"harmless"), 8, 8)
-
-
-@pytest.mark.parametrize(
-    ("local", "signs"),
-    [
-        (LOCAL, set()),
-        (zip_entry(b"a.txt", b"harmless", flags=8, crc=0, packed=0, size=0)[0] + FOLLOWING, set()),
-        (zip_entry(b"a.txt", b"harmless", packed=0, size=0)[0], {Sign.MALFORMED}),
-        (zip_entry(b"a.txt", b"harmless", size=9)[0], {Sign.MALFORMED}),
-    ],
-    ids=["the same sizes", "sizes that follow", "none", "others"],
-)
-def test_a_member_and_the_directory_agree_on_its_sizes(local: bytes, signs: set[Sign]) -> None:
-    assert look_inside(zip_with(local, ENTRY)).signs == signs

@@ -131,7 +131,7 @@ def _member(octets: bytes, entry: Header, local: Header | None) -> Iterator[Foun
         if stream is None:
             yield Sign.UNREADABLE
         yield Member(names, entry.size, open=stream)
-    if _STORED in {header.method for header in headers} and entry.packed and _is_not_stored(octets, start, end, entry):
+    if _STORED in {header.method for header in headers} and _is_not_stored(octets, start, end, entry):
         yield Sign.MALFORMED
         yield Member(names, entry.size, open=partial(inflate, octets, start, end))
 
