@@ -172,6 +172,25 @@ def test_who_is_no_authority_issues_nothing(
     assert (refusal(records, [leaf, middle, root], (HOST,), NOW) is None) is accepted
 
 
+@pytest.mark.parametrize(
+    ("purposes", "accepted"),
+    [
+        (("SERVER_AUTH",), True),
+        (("CLIENT_AUTH", "SERVER_AUTH"), True),
+        (("ANY_EXTENDED_KEY_USAGE",), True),
+        (("CLIENT_AUTH",), False),
+        (("EMAIL_PROTECTION", "CODE_SIGNING"), False),
+    ],
+)
+def test_an_authority_says_what_its_certificates_are_for(purposes: tuple[str, ...], accepted: bool) -> None:
+    """A client of its own is no server of its own (RFC 5280 section 4.2.1.12)."""
+    key = KEYS.setdefault("root", ec.generate_private_key(ec.SECP256R1()))
+    root = issued("root", "root", key, x509.BasicConstraints(ca=True, path_length=None))
+    usage = x509.ExtendedKeyUsage([getattr(x509.ExtendedKeyUsageOID, each) for each in purposes])
+    leaf = issued("leaf", "root", key, NAME, usage)
+    assert (refusal(by_authority(root), [leaf, root], (HOST,), NOW) is None) is accepted
+
+
 @given(st.lists(st.binary(max_size=80), max_size=4), st.binary(max_size=80))
 def test_any_octets_may_be_sent_and_published(chain: list[bytes], data: bytes) -> None:
     records = usable([Tlsa(usage, 0, 0, data) for usage in (2, 3)] + [Tlsa(3, 1, 0, data)])

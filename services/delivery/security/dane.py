@@ -146,10 +146,20 @@ def _may_sign(_: Policy, __: x509.Certificate, usage: x509.KeyUsage | None) -> N
         raise ValueError("an issuer's key is not for certificates")
 
 
+def _may_serve(_: Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and _SERVING.isdisjoint(usage):
+        raise ValueError("the certificate is not for servers")
+
+
+_SERVING = {x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _ISSUER = (
     ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may_sign)
 )
-_SERVER = ExtensionPolicy.permit_all().require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+_SERVER = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _may_serve)
+)
 """What authorities of mail servers' own making observe; the rules of web browsers ask for more."""
