@@ -339,6 +339,7 @@ async def test_a_refusal_that_is_said_over_tls_is_no_reason_to_go_without(world:
     sends = await world.deliver(message(BOB))
     assert again(sends).item.history[-1].text == f"450 4.3.2 {HOST} answered EHLO with: 421 4.3.2 busy"
     assert server.sessions == 1
+    assert "HELO" not in [command.split()[0] for command in server.commands]
 
 
 @pytest.mark.parametrize("implicit", [False, True])
