@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -186,7 +187,7 @@ def test_an_authority_says_what_its_certificates_are_for(purposes: tuple[str, ..
     """A client of its own is no server of its own (RFC 5280 section 4.2.1.12)."""
     key = KEYS.setdefault("root", ec.generate_private_key(ec.SECP256R1()))
     root = issued("root", "root", key, x509.BasicConstraints(ca=True, path_length=None))
-    usage = x509.ExtendedKeyUsage([getattr(x509.ExtendedKeyUsageOID, each) for each in purposes])
+    usage = x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, each) for each in purposes])
     leaf = issued("leaf", "root", key, NAME, usage)
     assert (refusal(by_authority(root), [leaf, root], (HOST,), NOW) is None) is accepted
 
