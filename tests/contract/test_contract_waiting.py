@@ -11,7 +11,19 @@ import pytest
 
 from shared import wire
 from shared.broker.topology import STEPS, User, twin
-from shared.broker.waiting import HELD, LATER, WAITING, Follows, concerns, held, made_due, resumed, revived, sweep
+from shared.broker.waiting import (
+    HELD,
+    LATER,
+    WAITING,
+    Follows,
+    concerns,
+    held,
+    held_as_new,
+    made_due,
+    resumed,
+    revived,
+    sweep,
+)
 from shared.errors import BrokerError
 from shared.ids import new_id
 from shared.model import Action, Attempt, Message, Place, Send, Verdict
@@ -279,3 +291,28 @@ def test_what_is_made_due(changes: dict[str, Any], moves: bool) -> None:
 def test_what_is_meant(domains: tuple[str, ...], ids: tuple[str, ...], meant: bool) -> None:
     assert concerns(waiting(id="the-id").item, domains, ids) is meant
     assert concerns(waiting(id="the-id", destination=None).item, domains, ids) is meant
+
+
+@pytest.mark.parametrize(
+    ("named", "changes", "keeps"),
+    [
+        ((), {}, False),
+        (("example.org",), {}, True),
+        (("example.net", ".org"), {}, True),
+        (("*",), {}, True),
+        (("example.net", ".example.org"), {}, False),
+        (("example.org",), {"destination": None}, True),
+        (("example.org",), {"attempt": 1}, False),
+        (("example.org",), {"flushed_at": 1.0}, False),
+        (("example.org",), {"hold_until": HELD}, False),
+    ],
+)
+def test_what_is_held_as_new(named: tuple[str, ...], changes: dict[str, Any], keeps: bool) -> None:
+    """What was tried is not new, nor what an operator has let go."""
+    fresh: dict[str, Any] = {"attempt": 0, "history": (), "not_before": None}
+    message = waiting(**(fresh | changes))
+    sends = held_as_new(message, named)
+    assert (sends is not None) is keeps
+    if sends is not None:
+        kept = msgspec.structs.replace(message.item, hold_until=HELD, not_before=HELD)
+        assert sends == [to(Place.REDELIVER, Message(kept, message.content))]
