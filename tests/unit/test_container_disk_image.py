@@ -45,6 +45,7 @@ def boot(begins: bytes, mark: bytes = b"\x55\xaa") -> bytes:
             for mark in (
                 b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb", b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ", b"xar!",
                 b"!<arch>\ndebian-binary   ", b"\xed\xab\xee\xdb", b"LZIP", b"ZOO ",
+                b"\x04\x22\x4d\x18",
             )
         ),
     ],

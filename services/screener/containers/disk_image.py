@@ -13,7 +13,7 @@ _SECTOR = 2048
 _MARKS = (
     *(b"conectix", b"vhdxfile", b"MSWIM\0\0\0", b"KDMV", b"QFI\xfb"),
     *(b"ALZ\x01", b"EGGA", b"7kSt", b"zPQ", b"xar!", b"!<arch>\ndebian", b"\xed\xab\xee\xdb"),
-    *(b"LZIP", b"ZOO "),
+    *(b"LZIP", b"ZOO ", b"\x04\x22\x4d\x18"),  # the last: LZ4
 )
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}[^\0]{1,4096}\0")
 _MOST = 10_000

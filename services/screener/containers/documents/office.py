@@ -44,10 +44,10 @@ def member_signs(names: Sequence[str], content: bytes) -> set[Sign]:
 
 def _has_dde(content: bytes) -> bool:
     """Return whether a field of a text starts a program."""
-    if b"instrText" not in content and b"fldSimple" not in content:
-        return False
-    fields = [unescape((m[1] or m[2] or b"").decode("latin-1")) for m in _FIELD.finditer(content)]
-    return any(_DDE.search(joint.join(fields)) is not None for joint in ("", "\n"))  # a word may be cut into runs
+    if b"instrText" in content or b"fldSimple" in content:
+        fields = [unescape((m[1] or m[2] or b"").decode("latin-1")) for m in _FIELD.finditer(content)]
+        return any(_DDE.search(joint.join(fields)) is not None for joint in ("", "\n"))  # a word may be cut into runs
+    return False
 
 
 def plain_xml(content: bytes) -> bytes:
