@@ -272,6 +272,20 @@ async def test_another_host_gets_the_mail_that_one_may_not_have(world: World) ->
     assert (len(wrong.transactions), len(right.transactions)) == (0, 1)
 
 
+async def test_another_host_gets_the_mail_while_dns_is_silent_about_one(world: World) -> None:
+    """Where none is left to get it, it waits (RFC 7672 section 2.1.2)."""
+    first, second = (world.server(**SERVERS["good"]()) for _ in range(2))
+    world.mx("example.net", (10, first), (20, second))
+    world.dns.vouched = {"*"}
+    world.dns.fail(f"_{world.port}._tcp.mx1.example.net", Fault.SERVFAIL)
+    assert await world.deliver(message(BOB)) == ()
+    assert (first.sessions, len(second.transactions)) == (0, 1)
+    second.stop()
+    sends = await world.deliver(message(BOB))
+    assert again(sends).item.attempt == 1
+    assert first.sessions == 0
+
+
 async def test_a_session_is_not_used_for_mail_that_needs_more(world: World, root_file: str) -> None:
     """Two domains of one host: what was good enough for one is not for the other."""
     server = world.server(**SERVERS["unknown authority"]())

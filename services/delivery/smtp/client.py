@@ -200,9 +200,7 @@ async def _hello(smtp: aiosmtplib.SMTP, *, lmtp: bool = False) -> None:
         return
     try:
         await smtp.ehlo()
-    except aiosmtplib.SMTPHeloError as error:
-        if error.code == 421 or not smtp.is_connected:
-            raise
+    except aiosmtplib.SMTPHeloError:
         with contextlib.suppress(aiosmtplib.SMTPServerDisconnected):
             await smtp.helo()
             return
