@@ -101,6 +101,7 @@ def field(kind: int, content: bytes) -> bytes:
     [
         (field(0x7075, bytes(5) + b"x.exe"), b"x.exe"),
         (field(1, b"") + field(0x7075, bytes(5) + b"x.exe"), b"x.exe"),
+        (field(0x7075, bytes(5) + b"x.exe") + field(0x7075, bytes(5)), b"x.exe"),
         (field(0x7075, bytes(5)), b""),
         (field(0x7076, bytes(5) + b"x.exe"), b""),
         (field(0x7075, bytes(5) + b"x.exe")[:3], b""),

@@ -122,7 +122,7 @@ def directory_at(octets: bytes, at: int) -> Directory | None:
             )
             count, size, offset, end = count64, size64, offset64, end64
             doubtful |= relative + (end - size - offset) != end64
-    elif _FULL in (size, offset) or count == 0xFFFF:
+    elif count == 0xFFFF:
         doubtful = True
     prefix = end - size - offset
     if prefix < 0:
