@@ -97,20 +97,21 @@ def field(kind: int, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("extra", "name"),
+    ("extra", "names"),
     [
-        (field(0x7075, bytes(5) + b"x.exe"), b"x.exe"),
-        (field(1, b"") + field(0x7075, bytes(5) + b"x.exe"), b"x.exe"),
-        (field(0x7075, bytes(5) + b"x.exe") + field(0x7075, bytes(5)), b"x.exe"),
-        (field(0x7075, bytes(5)), b""),
-        (field(0x7076, bytes(5) + b"x.exe"), b""),
-        (field(0x7075, bytes(5) + b"x.exe")[:3], b""),
+        (field(0x7075, bytes(5) + b"x.exe"), (b"x.exe",)),
+        (field(1, b"") + field(0x7075, bytes(5) + b"x.exe"), (b"x.exe",)),
+        (field(0x7075, bytes(5) + b"x.exe") + field(0x7075, bytes(5)), (b"x.exe",)),
+        (field(0x7075, bytes(5)), ()),
+        (field(0x7076, bytes(5) + b"x.exe"), ()),
+        (field(0x7075, bytes(5) + b"x.exe")[:3], ()),
+        (field(0x7075, bytes(5) + b"x.exe") + field(0x7075, bytes(5) + b"x.txt"), (b"x.exe", b"x.txt")),
     ],
 )
-def test_the_name_in_utf_8(extra: bytes, name: bytes) -> None:
+def test_the_names_in_utf_8(extra: bytes, names: tuple[bytes, ...]) -> None:
     header = local_header(with_extra(extra), 0)
     assert header is not None
-    assert header.unicode_name == name
+    assert header.unicode_names == names
 
 
 @pytest.mark.parametrize(

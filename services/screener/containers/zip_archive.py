@@ -119,7 +119,7 @@ def _plain(name: bytes) -> bytes:
 def _member(octets: bytes, entry: Header, local: Header | None) -> Iterator[Found]:
     """Yield a member in every reading: two where the method is said to be one and the data are another."""
     headers = (entry,) if local is None else (entry, local)
-    raw = (name for header in headers for name in (header.name, header.unicode_name))
+    raw = (name for header in headers for name in (header.name, *header.unicode_names))
     names = tuple(dict.fromkeys(decode_octets(name[-_LONGEST:]) for name in raw if name))
     encrypted = any(header.is_encrypted for header in headers)
     if encrypted or local is None or all(header.name.endswith(b"/") and not entry.size for header in headers):

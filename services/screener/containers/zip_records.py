@@ -31,7 +31,8 @@ class Header(NamedTuple):
     """Where the local header stands; of a local header itself."""
     end: int
     """Where the record ends; of a local header that is where the data begin."""
-    unicode_name: bytes = b""
+    unicode_names: tuple[bytes, ...] = ()
+    """By extra fields: of several, programs take one or another."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -138,7 +139,7 @@ def _with_extra(header: Header, extra: bytes) -> Header:
         field = extra[at + 4 : at + 4 + length]
         at += 4 + length
         if kind == _UNICODE_PATH and len(field) > 5:
-            header = header._replace(unicode_name=field[5:])
+            header = header._replace(unicode_names=(*header.unicode_names, field[5:]))
         elif kind == _ZIP64:
             header = _with_zip64(header, field)
     return header
