@@ -23,7 +23,7 @@ NEWER = (
     "searchConnector-ms settingcontent-ms wsb mjs xbap website psd1 psm1 cdxml py pyw pyz scpt command terminal "
     "workflow inetloc fileloc webloc rdp iqy slk ex_ desktop run appimage elf macho appcontent-ms "
     "deskthemepack diagcfg diagpkg dmg dqy ocx oqy rqy theme themepack aab accda accde apk deb dex gadget grp hpj htc "
-    "ipa kext mcf mpkg msh msh1 msh1xml msh2 msh2xml mshxml msu osd pkg pl plg ppkg printerexport pssc pyc pyo pyzw "
+    "ipa kext mcf mpkg msh msh1 msh1xml msh2 msh2xml mshxml msu osd pkg plg ppkg printerexport pssc pyc pyo pyzw "
     "rpm udl vbp webpnp wll"
 )
 TIER_2 = (

@@ -13,7 +13,7 @@ _COMMON = """
 _NEWER = """
     aab accda accde apk appcontent-ms appimage appinstaller application appref-ms appx appxbundle cdxml command deb
     deskthemepack desktop dex diagcfg diagpkg dmg dqy ex_ fileloc gadget grp hpj htc img inetloc ipa iqy kext
-    library-ms mcf mjs mpkg msh msh1 msh1xml msh2 msh2xml mshxml msix msixbundle msu ocx oqy osd pkg pl plg ppkg
+    library-ms mcf mjs mpkg msh msh1 msh1xml msh2 msh2xml mshxml msix msixbundle msu ocx oqy osd pkg plg ppkg
     printerexport psd1 psm1 pssc py pyc pyo pyw pyz pyzw rdp rpm rqy run scpt search-ms searchconnector-ms
     settingcontent-ms slk terminal theme themepack udl vbp vhdx webloc webpnp website wim wll workflow wsb xbap
 """
