@@ -108,6 +108,8 @@ ZIP = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16)
         (b"<?xml?><searchConnectorDescription>", "application/windows-search-connector+xml", "searchconnector-ms"),
         (b"<?xml?><PCSettings><SearchableContent>", "application/windows-settings+xml", "settingcontent-ms"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><!-- x --><h:html>", "text/html", "html"),
+        ("<html>".encode("utf-16"), "text/html", "html"),
+        ("<html>".encode("utf-16-be"), "text/html", "html"),
         (b"<!DOCTYPE x><x/>", "text/plain", None),
         (b'ID;PWXL;N;E\r\nC;X1;Y101;K0;EEXEC("a")\r\n', "application/x-sylk", "slk"),
         (b"ID;P\nC;Y1;K0;E\n", "application/x-sylk", "slk"),

@@ -261,7 +261,7 @@ def _text(head: bytes) -> Detected:
 
 def _is_page(head: bytes) -> bool:
     start = head[:4096]
-    if start[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in start[:4]:
+    if b"\0" in start[:4]:  # UTF-16, marked or not
         start = start.translate(None, b"\0")
     return _HTML.match(start) is not None
 
