@@ -186,6 +186,16 @@ async def test_requiretls_goes_to_hosts_that_a_policy_names(domain: Domain) -> N
         assert len(server.transactions) == expected, answer
 
 
+async def test_requiretls_waits_for_a_policy_that_cannot_be_had(domain: Domain) -> None:
+    """It may vouch for the host in an hour: returned is what no policy vouches for."""
+    server = domain.world.server(tls=server_context(GOOD), extensions=("REQUIRETLS",))
+    domain.world.mx("example.net", (10, server))
+    domain.server.answer = served("", "503 Service Unavailable")
+    tried = again(await domain.world.deliver(message(BOB, require_tls=True))).item
+    assert "MTA-STS policy" in tried.history[-1].text
+    assert server.sessions == 0
+
+
 async def test_requiretls_asks_for_the_policy_whatever_is_configured(domain: Domain) -> None:
     """Nor does a field take it back."""
     server = domain.world.server(tls=server_context(GOOD), extensions=("REQUIRETLS",))

@@ -17,7 +17,9 @@ from shared.config.tls_policy import Policy, Tls
 from shared.dns.port import Resolver, Status
 from shared.model import Message
 from shared.smtp.headers import waives_tls
+from shared.smtp.reply import Reply
 
+UNKNOWN = "the MTA-STS policy that may vouch for its being the domain's could not be had"
 NO_TLSA = TlsaRecords(Status.NO_DATA)
 
 
@@ -26,6 +28,10 @@ class Policies(Protocol):
 
     async def of(self, domain: str) -> StsPolicy | None:
         """Return the policy to obey now, if the domain has one."""
+        ...
+
+    def lacks(self, domain: str) -> bool:
+        """Tell whether the domain publishes one that could not be had."""
         ...
 
 
@@ -49,12 +55,15 @@ class Protector:
 
     async def protect(self, domain: str, hosts: Found, message: Message) -> Found:
         """Return the targets that may be tried, each with its protection, and why others may not: for now."""
-        required = message.item.envelope.require_tls
+        envelope = message.item.envelope
+        required = envelope.require_tls
         general = find(self._configured, domain) or self._configured.get("*")
         wanted = [(target, target.hop.tls or general) for target in hosts.targets]
         tlsa = await self._tlsa(wanted)
         sts = await self._sts(domain, wanted, tlsa, required=required)
-        if sts is None and not tlsa and not any(policy for _, policy in wanted):
+        binding = required and envelope.sender is not None  # no report is held up (RFC 8689 section 5)
+        unknown = binding and self._policies is not None and self._policies.lacks(domain)
+        if sts is None and not tlsa and not unknown and not any(policy for _, policy in wanted):
             return hosts  # most are so
         waived = not required and waives_tls(message.content)
         found: list[Target] = []
@@ -70,7 +79,11 @@ class Protector:
                 observing.refused(domain, facts.host, decided.source, decided.result, decided.reply.text)
             else:
                 named = target.named or vouches(facts.sts, facts.host)
-                found.append(msgspec.structs.replace(target, protection=decided, named=named))
+                protected = msgspec.structs.replace(target, protection=decided, named=named)
+                if unknown and not protected.provable:
+                    failure = Reply(451, "4.7.5", f"{facts.host}: {UNKNOWN}")
+                else:
+                    found.append(protected)
         return Found(tuple(found), failure)
 
     async def _tlsa(self, wanted: _Wanted) -> _Records:

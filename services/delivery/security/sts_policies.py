@@ -131,6 +131,11 @@ class StsPolicies:
             return known.current(self._clock())
         return await asyncio.shield(task)  # one message's time-out is not the others'
 
+    def lacks(self, domain: str) -> bool:
+        """Tell whether the domain publishes a policy that could not be had: nobody knows for now what it says."""
+        known = self._memory.get(domain)
+        return known.failed is not None and known.current(self._clock()) is None
+
     async def _renew(self, domain: str, published: str) -> StsPolicy | None:
         fetched = await self._fetch(domain)
         now, known = self._clock(), self._memory.get(domain)
