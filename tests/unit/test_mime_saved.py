@@ -35,6 +35,7 @@ def test_saved_mail_by_its_name_or_type_begins_with_any_field(kind: str, name: s
 def test_what_is_no_text_or_opened_by_office_is_mail_if_it_says_how_to_be_read(kind: str, name: str) -> None:
     assert is_saved_message(part(kind, name, MAIL))
     assert not is_saved_message(part(kind, name, SLOPPY))
+    assert not is_saved_message(part(kind, name, b"such as:\r\n" + MAIL))
 
 
 def test_a_text_that_quotes_mail_is_none() -> None:
