@@ -102,6 +102,7 @@ NOT = {
     "an application in HTML": "\nhi <hta:application>\n",
     "broken quoted-printable": f"{CT}{CTE}: quoted-printable\n\n100 % = x\n",
     "a control character that is encoded": f"{CT}{CTE}: quoted-printable\n\nMZ=00\n",
+    "NUL that is encoded": f"{CT}{CTE}: quoted-printable\n\nHallo Hallo Hallo Hallo Hallo Hallo Hallo=00\n",
     "very many fields": "X: y\n" * 1000 + "\nx\n",
 }
 
