@@ -49,6 +49,7 @@ TESTS = {
         "tests/service/test_antivirus.py",
     ],
     "mime": [
+        "tests/unit/test_mime_values.py",
         "tests/unit/test_mime_describe.py",
         "tests/unit/test_mime_header.py",
         "tests/unit/test_types_detected.py",

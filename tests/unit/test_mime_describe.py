@@ -7,7 +7,6 @@ from services.screener.mime.delimiters import Delimiter, find_delimiters, starts
 from services.screener.mime.describe import Description, describe
 from services.screener.mime.embedded import Embedded, find_files
 from services.screener.mime.header import parse_header
-from services.screener.mime.types import is_unknown
 
 LIMITS = Limits()
 
@@ -197,13 +196,3 @@ def test_a_body_that_starts_with_parts(body: bytes, starts: bool) -> None:
 )
 def test_files_in_a_text(text: bytes, found: list[Embedded]) -> None:
     assert find_files(text, 0, len(text)) == found
-
-
-@pytest.mark.parametrize("top", "text image audio video application message multipart font model chemical".split())
-def test_a_type_that_programs_know_is_not_unknown(top: str) -> None:
-    assert not is_unknown(f"{top}/x-anything")
-
-
-@pytest.mark.parametrize("kind", ["x-file/plain", "text", "image/", "text/a b", "", "/plain", "texts/plain"])
-def test_other_types_are_unknown(kind: str) -> None:
-    assert is_unknown(kind)

@@ -74,8 +74,7 @@ def parse_value(value: bytes, limit: int) -> Value:
 
 def _param(match: re.Match[bytes]) -> Param:
     raw = match[5] if match[4] is None else match[4]
-    value = raw if match[4] is None else _ESCAPE.sub(rb"\1", raw)
-    return Param(_text(match[1]), value, raw, match[4] is not None, bool(match[2] or match[3]))
+    return Param(_text(match[1]), _ESCAPE.sub(rb"\1", raw), raw, match[4] is not None, bool(match[2] or match[3]))
 
 
 def _forgiving(value: bytes, limit: int) -> Value:
@@ -143,13 +142,11 @@ def _loose_params(piece: bytes) -> list[Param]:
     key = _text(name).strip()
     whole = raw.strip(b" \t\r\n")
     inner = whole.strip(b'"')
-    spaced = name != name.strip() or raw != raw.lstrip()
+    spaced = name != name.rstrip() or raw != raw.lstrip()
     found = [Param(key, _ESCAPE.sub(rb"\1", inner), inner, whole[:1] == b'"', spaced)]
     if whole[:1] != b'"':
         shorter = (inner.split(None, 1)[:1] or [b""])[0], whole.partition(b'"')[0]
-        found += [
-            Param(key, first, first, quoted=False, spaced=spaced) for first in shorter if first not in {b"", inner}
-        ]
+        found += [Param(key, first, first, quoted=False, spaced=spaced) for first in shorter if first != inner]
     return found
 
 

@@ -9,7 +9,7 @@ import re
 
 _WORD = re.compile(rb"=\?([^?\s]{0,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(rb"(\?=)[ \t\r\n]+(=\?)")
-_NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined"})
+_NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode"})
 """Python's codecs that decode text but are no charsets of mail."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
