@@ -46,6 +46,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/octets.py", "if not _has_doubtful_structure(raw)"): "a short cut: the patterns find nothing without it",
     ("mime/octets.py", "condition raw.count(b'\\r') != pairs"): "a short cut: the pattern looks for a bare one",
     ("mime/octets.py", "condition raw.count(b'\\n') != pairs"): "a short cut: the pattern looks for a bare one",
+    ("mime/tree.py", "if region.start >= region.end"): "a short cut: nothing is found in nothing",
     ("mime/words.py", "if text.isascii()"): "a short cut: it stays as it is",
     ("mime/part.py", "if len(found) > 1"): "spares the time to hash a large attachment",
 }

@@ -121,6 +121,75 @@ def test_what_is_signed_is_sealed() -> None:
     assert {part.sealed for part in parts[1:]} == {"signed"}
 
 
+@pytest.mark.parametrize("encoding", ["7bit", "base64"])
+def test_a_message_in_what_is_signed_is_sealed_too(encoding: str) -> None:
+    inner = "Content-Type: image/png\n\nx\n"
+    coded = inner if encoding == "7bit" else b64(inner.encode())
+    fields = f"Content-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n"
+    raw = crlf(f"Content-Type: multipart/signed; boundary=b\n\n--b\n{fields}\n{coded}\n--b--\n")
+    assert [part.sealed for part in parse(raw).parts] == [None, "signed", "signed"]
+
+
+def test_what_is_encrypted_is_sealed() -> None:
+    raw = crlf(f"Content-Type: multipart/encrypted; boundary=b\n\n--b\n{attachment('x.exe', EXE)}\n--b--\n")
+    assert [part.sealed for part in parse(raw).parts] == [None, "encrypted"]
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "message/global", "message/news"])
+def test_every_kind_of_message_is_read_inside(kind: str) -> None:
+    parts = parse(crlf(f"Content-Type: {kind}\n\nContent-Type: image/png\n\nx")).parts
+    assert [part.description.types[0] for part in parts] == [kind, "image/png"]
+
+
+FORWARD = "Content-Type: message/rfc822\n\n"
+UU = "begin 644 a.exe\n#86)C\nend\n"
+LONG = "A" * 600 * 1024 + "\n"
+MULTIPART = "Content-Type: multipart/mixed; boundary=b\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "most"),
+    [
+        (FORWARD * 5 + "X: y\n\nz", Limits(parts=3, messages=50), 3),
+        (MULTIPART + "--b\n\nx\n" * 9 + "--b--\n", Limits(parts=5), 5),
+        (f"{MULTIPART}--b\n\n{UU}{UU}--b\n\nx\n--b--\n", Limits(parts=4), 4),
+        (MULTIPART + "--bc\n" * 13 + "--b\n\nx\n--b--\n", Limits(parts=3), 3),
+        (f"Content-Type: application/x\n\n{LONG * 2}", Limits(rereads=0), 1),
+        (f"Content-Transfer-Encoding: base64\n\n{LONG}", Limits(rereads=0), 1),
+    ],
+    ids=["messages", "parts", "files", "delimiters", "octets", "decoded octets"],
+)
+def test_what_is_left_unread_is_said(text: str, limits: Limits, most: int) -> None:
+    tree = parse(crlf(text), limits)
+    assert Anomaly.LIMIT in tree.anomalies
+    assert len(tree.parts) <= most
+
+
+@pytest.mark.parametrize("body", ["--c\nContent-Type: image/png\n\nx\n", "Hi\nContent-Type: image/png\n\nx\n"])
+def test_a_multipart_whose_boundary_is_nowhere_is_searched_for_parts(body: str) -> None:
+    assert Anomaly.HIDDEN_PARTS in parse(crlf(MULTIPART + body)).anomalies
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"\n{UU}", "embedded"),
+        (f"Content-Type: x-file/plain\n\n{UU}", "embedded"),
+        ("Content-Transfer-Encoding: base64\n\n" + b64(UU.encode()), "encoded"),
+        (f"Content-Transfer-Encoding: quoted-printable\n\n{UU}", "embedded"),
+        (f"Content-Type: multipart/signed; boundary=b\n\n--b\n\n{UU}\n--b--\n", "signed"),
+    ],
+)
+def test_a_file_in_a_text_is_sealed(text: str, expected: str) -> None:
+    file = parse(crlf(text)).parts[-1]
+    assert (file.path.rpartition(".")[2], file.description.names, file.sealed) == ("u1", ("a.exe",), expected)
+
+
+def test_a_boundary_splits_whatever_the_type() -> None:
+    raw = crlf("Content-Type: application/x; boundary=b\n\n--b\n\nx\n--b--\n")
+    assert [part.description.types[0] for part in parse(raw).parts] == ["application/x", "text/plain"]
+
+
 MIXED = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
 HIDDEN = f"--b\n\ntext\n--b\n{attachment('x.exe', EXE)}\n--b--\n"
 

@@ -137,7 +137,7 @@ class _Walker:
         inside = inside._replace(number=None, messages=inside.messages + 1, default_type="text/plain")
         for region in self._decoded(part):
             encoded = region.source is not part.source
-            if encoded and part.kind is Kind.MESSAGE and "message/rfc822" in part.description.types:
+            if encoded and "message/rfc822" in part.description.types:
                 self.anomalies.add(Anomaly.ENCODED_MESSAGE)
             sealed = inside.sealed or ("encoded" if encoded else None)
             self.entity(region, inside._replace(sealed=sealed, boundaries=() if encoded else inside.boundaries))
@@ -149,10 +149,16 @@ class _Walker:
         for encoding in part.description.encodings:
             self.budget -= end - start
             octets = None
-            if encoding not in decode.IDENTITY and self.budget > 0:
+            if encoding in decode.IDENTITY:
+                pass
+            elif self.budget > 0:
                 octets = decode.whole(source, start, end, encoding)
-            changed = octets is not None and octets != source[start:end]
-            found.append(_Region(octets, 0, len(octets)) if octets and changed else _Region(source, start, end))
+            else:
+                self.anomalies.add(Anomaly.LIMIT)
+            if octets and octets != source[start:end]:
+                found.append(_Region(octets, 0, len(octets)))
+            else:
+                found.append(_Region(source, start, end))
         return list(dict.fromkeys(found))
 
     def _multipart(self, part: Part, inside: _Place) -> None:
@@ -170,7 +176,7 @@ class _Walker:
         if any(found) or part.kind is not Kind.MULTIPART:
             return
         self._files(part, body, inside)
-        if delimiters.looks_like_parts(*body[:3]) or delimiters.holds_field(*body[:3]):
+        if delimiters.holds_field(*body[:3]):
             self._guess(body, inside)
 
     def _reread(self, part: Part, region: _Region, inside: _Place) -> None:
@@ -230,7 +236,7 @@ class _Walker:
             if region.start >= region.end:
                 continue
             self._files(self.parts[-1 if inside.parent is None else inside.parent], region, inside)
-            if delimiters.looks_like_parts(*region[:3]) or delimiters.holds_field(*region[:3]):
+            if delimiters.holds_field(*region[:3]):
                 self._guess(region, inside)
 
     def _leaf(self, part: Part, inside: _Place) -> None:
