@@ -47,6 +47,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/octets.py", "condition raw.count(b'\\r') != pairs"): "a short cut: the pattern looks for a bare one",
     ("mime/octets.py", "condition raw.count(b'\\n') != pairs"): "a short cut: the pattern looks for a bare one",
     ("mime/tree.py", "if region.start >= region.end"): "a short cut: nothing is found in nothing",
+    ("mime/tree.py", "if inside.parent is None"): "for the types: whatever is split is the parent of what is in it",
     ("mime/words.py", "if text.isascii()"): "a short cut: it stays as it is",
     ("mime/part.py", "if len(found) > 1"): "spares the time to hash a large attachment",
 }

@@ -138,7 +138,10 @@ def test_what_is_encrypted_is_sealed() -> None:
 @pytest.mark.parametrize("kind", ["message/rfc822", "message/global", "message/news"])
 def test_every_kind_of_message_is_read_inside(kind: str) -> None:
     parts = parse(crlf(f"Content-Type: {kind}\n\nContent-Type: image/png\n\nx")).parts
-    assert [part.description.types[0] for part in parts] == [kind, "image/png"]
+    assert [(part.kind, part.description.types[0]) for part in parts] == [
+        (Kind.MESSAGE, kind),
+        (Kind.LEAF, "image/png"),
+    ]
 
 
 FORWARD = "Content-Type: message/rfc822\n\n"
@@ -154,15 +157,20 @@ MULTIPART = "Content-Type: multipart/mixed; boundary=b\n\n"
         (MULTIPART + "--b\n\nx\n" * 9 + "--b--\n", Limits(parts=5), 5),
         (f"{MULTIPART}--b\n\n{UU}{UU}--b\n\nx\n--b--\n", Limits(parts=4), 4),
         (MULTIPART + "--bc\n" * 13 + "--b\n\nx\n--b--\n", Limits(parts=3), 3),
+        (f"\n{UU * 5}", Limits(parts=3), 3),
         (f"Content-Type: application/x\n\n{LONG * 2}", Limits(rereads=0), 1),
         (f"Content-Transfer-Encoding: base64\n\n{LONG}", Limits(rereads=0), 1),
     ],
-    ids=["messages", "parts", "files", "delimiters", "octets", "decoded octets"],
+    ids=["messages", "parts", "files and parts", "delimiters", "files", "octets", "decoded octets"],
 )
 def test_what_is_left_unread_is_said(text: str, limits: Limits, most: int) -> None:
     tree = parse(crlf(text), limits)
     assert Anomaly.LIMIT in tree.anomalies
     assert len(tree.parts) <= most
+
+
+def test_a_text_that_needs_no_decoding_is_read_whole() -> None:
+    assert Anomaly.LIMIT not in parse(crlf(f"\n{LONG}"), Limits(rereads=0)).anomalies
 
 
 @pytest.mark.parametrize("body", ["--c\nContent-Type: image/png\n\nx\n", "Hi\nContent-Type: image/png\n\nx\n"])
@@ -188,6 +196,60 @@ def test_a_file_in_a_text_is_sealed(text: str, expected: str) -> None:
 def test_a_boundary_splits_whatever_the_type() -> None:
     raw = crlf("Content-Type: application/x; boundary=b\n\n--b\n\nx\n--b--\n")
     assert [part.description.types[0] for part in parse(raw).parts] == ["application/x", "text/plain"]
+
+
+def test_a_boundary_that_is_nowhere_hides_nothing_twice() -> None:
+    parts = parse(crlf("Content-Type: application/x; boundary=b\n\n--c\nContent-Type: image/png\n\nx\n--c--\n")).parts
+    assert [part.description.types[0] for part in parts] == ["application/x", "image/png"]
+
+
+IMAGE = "Content-Type: image/png\n\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"\nFrom: x\n{IMAGE}", True),
+        (f"Subject: y\n\nFrom: x\n{IMAGE}", False),
+        (f"{MULTIPART}--b\n\nFrom: x\n{IMAGE}\n--b--\n", False),
+        (f"{MULTIPART}--b\n\n{IMAGE}\n--b--\n", True),
+    ],
+)
+def test_a_header_in_a_body(text: str, found: bool) -> None:
+    """After an empty line at the very beginning some programs read on; elsewhere people quote headers."""
+    assert (Anomaly.HEADER_IN_BODY in parse(crlf(text)).anomalies) == found
+
+
+def test_what_is_decoded_is_searched_from_its_beginning() -> None:
+    """A line in the header that is no field says where the text of a message without an empty line may begin."""
+    fields = "Content-Transfer-Encoding: base64\nthis is a line of a text, is it not?\n\n"
+    assert parse(crlf(fields + b64(UU.encode() + b"x" * 200))).parts[-1].description.names == ("a.exe",)
+
+
+CODED = "Content-Transfer-Encoding: base64\n"
+PARTS = f"--b\n{IMAGE}--b--\n"
+
+
+def test_a_message_that_is_encoded_may_use_the_boundary_again() -> None:
+    inner = b64(f"{MULTIPART}{PARTS}".encode())
+    tree = parse(crlf(f"{MULTIPART}--b\nContent-Type: message/rfc822\n{CODED}\n{inner}\n--b--\n"))
+    assert tree.parts[-1].description.types == ("image/png",)
+    assert Anomaly.REUSED_BOUNDARY not in tree.anomalies
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{CODED}{MULTIPART}" + b64(PARTS.encode()), "encoded"),
+        (f"{MULTIPART}--c\n{IMAGE}--c--\n", "guessed"),
+    ],
+)
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_what_only_some_programs_find_is_sealed(text: str, expected: str, is_signed: bool) -> None:
+    if is_signed:
+        text = f"Content-Type: multipart/signed; boundary=s\n\n--s\n{text}\n--s--\n"
+    last = parse(crlf(text)).parts[-1]
+    assert (last.description.types, last.sealed) == (("image/png",), "signed" if is_signed else expected)
 
 
 MIXED = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
