@@ -41,6 +41,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("mime/decode.py", "if encoding in IDENTITY"): "a short cut: what is more is cut off",
     ("mime/decode.py", "condition text"): "a short cut: the slower way gives the same",
     ("mime/decode.py", "condition decoded.tell() % 3"): "a short cut: the slower way gives the same",
+    ("mime/filenames.py", "condition semicolon"): "a short cut: without one it is the reading before again",
+    ("mime/filenames.py", "condition encoded"): "a short cut: what has no charset reads the same by itself",
     ("mime/header.py", "condition b'\\n' in value"): "a short cut: the patterns have it in them",
     ("mime/header.py", "condition raw.find(b'\\r', start, stop) >= 0"): "a short cut: the pattern begins with it",
     ("mime/octets.py", "if not _has_doubtful_structure(raw)"): "a short cut: the patterns find nothing without it",
