@@ -22,6 +22,9 @@ from shared.model import Attempt, Handler, Message, Place, Send
 
 ISOLATE_AFTER = 3
 """Returns without a result after which an item is handled alone in a child process: it may be killing workers."""
+CHILDREN = 4
+"""Child processes at a time: after a crash of the whole, hundreds of messages may have to go this way, slow hosts among
+them."""
 PARK_AFTER = 10
 """Returns, or exceptions of the handler, after which an item is parked in mail.dead."""
 FEW = 50
@@ -124,7 +127,7 @@ class Worker:
         self._consumers: set[asyncio.Task[None]] = set()
         self._octets = 0
         """Of everything in hand."""
-        self._alone = asyncio.Lock()
+        self._children = asyncio.Semaphore(CHILDREN)
         self._draining = False
 
     def change(self, handler: Handler, timeout: float, isolated: Handler | None = None) -> None:
@@ -242,7 +245,7 @@ class Worker:
 
     async def _call(self, message: Message, *, alone: bool) -> Sequence[Send]:
         if alone:
-            async with self._alone, asyncio.timeout(self._settings.timeout):
+            async with self._children, asyncio.timeout(self._settings.timeout):
                 return await self._isolated(message)
         async with asyncio.timeout(self._settings.timeout):
             return await self._handler(message)
