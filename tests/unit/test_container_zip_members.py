@@ -51,6 +51,11 @@ def test_a_folder_has_no_content_by_whatever_method() -> None:
     assert [inside.detected for inside in contents.inside] == [()]
 
 
+def test_a_member_without_a_name_in_the_directory_has_its_own() -> None:
+    contents = look_inside(zip_with(zip_entry(b"a.exe", EXE)[0], zip_entry(b"", EXE)[1]))
+    assert [inside.names for inside in contents.inside] == [("a.exe",)]
+
+
 @pytest.mark.parametrize(
     ("name", "say"), [(b"a/", {}), (b"a", {"size": 0})], ids=["called as a folder", "said to be empty"]
 )
