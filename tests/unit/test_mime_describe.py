@@ -196,3 +196,11 @@ def test_a_body_that_starts_with_parts(body: bytes, starts: bool) -> None:
 )
 def test_files_in_a_text(text: bytes, found: list[Embedded]) -> None:
     assert find_files(text, 0, len(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("disposition", "attached"),
+    [("", False), ("; size=3", False), ("inline", False), ("attachment", True), ("form-data", True)],
+)
+def test_every_disposition_but_inline_is_an_attachment(disposition: str, attached: bool) -> None:
+    assert described(f"Content-Type: text/plain\nContent-Disposition: {disposition}").attached is attached
