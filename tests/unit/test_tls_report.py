@@ -176,6 +176,7 @@ def test_the_command_makes_reports_out_of_files(tmp_path: Path) -> None:
     assert report["policies"][0]["policy"]["mx-host"] == ["mx1.example.net"]
     done = ran("--day", "2026-11-24", "-", given=session())
     assert json.loads(done.out)["organization-name"] == "relay.example.net"
-    assert ran("new.log") == (0, "", "")
+    (tmp_path / "past.log").write_bytes(session().replace(b"2026-11-24", b"2020-01-01"))
+    assert ran("past.log") == (0, "", "")
     done = ran("--day", "today", "new.log")
     assert (done.status, done.err) == (2, 'sluice: --day: "today" is not a day: write such as 2026-11-24\n')
