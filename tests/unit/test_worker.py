@@ -486,7 +486,7 @@ async def test_few_isolated_items_are_handled_at_a_time(broker: SqliteBroker, op
         if running == CHILDREN:
             full.set()
         await full.wait()
-        for _ in range(1000):  # turns in which one more would begin, if it could
+        for _turn in range(1000):  # in which one more would begin, if it could
             await asyncio.sleep(0)
         running -= 1
         return []
